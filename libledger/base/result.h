@@ -1,0 +1,29 @@
+// A value or an error, and the one way to pass an error on.
+#pragma once
+
+#include <tl/expected.hpp>
+#include <utility>
+
+#include "base/error.h"
+
+namespace ledger {
+
+/// What the world can do to us. What only we can do to ourselves is an `assert`.
+template <class T>
+using Result = tl::expected<T, Error>;
+
+/// `return fail(Code::io, "write of lock: disk full");`
+inline tl::unexpected<Error> fail(Code code, std::string message, std::string hint = {}) {
+  return tl::unexpected<Error>(Error{code, std::move(message), std::move(hint)});
+}
+
+}  // namespace ledger
+
+/// The value of a Result, or return its error to our caller. Alone, or right of `=`, once per
+/// statement.
+#define TRY(expression)                                                                       \
+  __extension__({                                                                             \
+    auto ledger_try = (expression);                                                           \
+    if (!ledger_try) return ::tl::unexpected<::ledger::Error>(std::move(ledger_try).error()); \
+    std::move(ledger_try).value();                                                            \
+  })

@@ -1,0 +1,195 @@
+// The consensus engine's port: events in, updates out. No library type crosses it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/result.h"
+#include "raft/configuration.h"
+
+namespace ledger::raft {
+
+enum class Role : uint8_t { follower, candidate, leader };
+
+// ---- Messages: one per RPC of Raft, and its answer. ----
+
+struct RequestVote {
+  Index last_index;
+  Term last_term;
+  bool disrupt_leader = false;
+  bool pre_vote = false;
+};
+
+struct RequestVoteResult {
+  bool granted = false;
+  bool pre_vote = false;
+};
+
+/// Outgoing it names `count` entries after `previous`; whoever sends it reads them from the log,
+/// sends never fewer, and splits it into consecutive messages to bound their bytes. Received it
+/// carries them.
+struct AppendEntries {
+  Index previous_index;
+  Term previous_term;
+  Index commit;
+  uint32_t count = 0;
+  std::vector<Entry> entries;
+};
+
+struct AppendEntriesResult {
+  Index rejected;  ///< 0: accepted.
+  Index last_index;
+};
+
+/// A far-behind follower is told to pull the committed entries up to (last_index, last_term).
+/// Outgoing, `configuration` is read from the entry at `configuration_index` by the sender.
+struct InstallSnapshot {
+  Index last_index;
+  Term last_term;
+  Index configuration_index;
+  Configuration configuration;
+};
+
+struct TimeoutNow {
+  Index last_index;
+  Term last_term;
+};
+
+struct Message {
+  MemberId from;
+  MemberId to;
+  Term term;
+  uint8_t version = 0;    ///< The engine's own, carried unread.
+  uint16_t features = 0;  ///< Likewise.
+  uint16_t capacity = 0;  ///< Likewise.
+  std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot,
+               TimeoutNow>
+      body;
+};
+
+// ---- Events: what happened outside. ----
+
+/// Time has passed; `step`'s `now` says how much.
+struct Tick {};
+
+struct Received {
+  Message message;
+};
+
+/// Entries to append, leader only; the engine gives them index and term. A membership entry must
+/// be alone. A proposal that cannot be taken (not leader, a transfer or a change under way) is
+/// told by `Update::refused`.
+struct Proposed {
+  std::vector<Entry> entries;
+};
+
+/// Every entry up to `index`, as last ordered by `Update::append`, is on our own disk. One FIFO
+/// disk queue: give `min(last, first index of any later queued write - 1)`.
+struct Synced {
+  Index index;
+};
+
+/// The entry at `index`, a committed and synced configuration, was applied.
+struct ConfigurationApplied {
+  Index index;
+  Configuration configuration;
+};
+
+/// What an InstallSnapshot covers has been pulled and synced: deliver it.
+struct SnapshotPulled {
+  InstallSnapshot snapshot;
+  MemberId from;
+  Term term;
+};
+
+/// Begin to watch whether a standby catches up; `Status::catch_up` tells.
+struct CatchUp {
+  MemberId member;
+};
+
+/// Hand leadership over; member 0: to the best of the others.
+struct Transfer {
+  MemberId member;
+};
+
+using Event = std::variant<Tick, Received, Proposed, Synced, ConfigurationApplied, SnapshotPulled,
+                           CatchUp, Transfer>;
+
+// ---- Updates: what follows. ----
+
+/// What the outside world must do after a step, in this order.
+struct Update {
+  std::optional<Vote> vote;  ///< Make durable before anything else leaves.
+  /// Queue the write. A first index at or below the log's last orders a truncation: compare first
+  /// and keep what is equal in term (specs of `log::Log::append`).
+  std::vector<Entry> append;
+  std::vector<Message> send;  ///< May leave at once, together with our own write.
+  bool refused = false;       ///< The proposal of this step was not taken.
+  Index committed;            ///< Apply up to min(committed, synced).
+  Role role = Role::follower;
+  Term term;
+  MemberId leader;  ///< 0: not known.
+  Instant wake;     ///< Step again no later than this; always after `now`.
+};
+
+/// What the engine must be told of the durable state when it starts.
+///
+/// `checkpoint` is the end of the newest segment's predecessor whose last index is at or below the
+/// stored `committed` (guard 9), 0 for none; `entries` are all entries on disk after it, without
+/// payloads except those of membership entries.
+struct DurableState {
+  Vote vote;
+  Index checkpoint;
+  Term checkpoint_term;
+  Configuration configuration;  ///< In force at the checkpoint; unset when it is 0.
+  Index configuration_index;
+  std::vector<Entry> entries;
+};
+
+/// Election and heartbeat times, and how many entries may be on the way to one follower.
+struct Settings {
+  Duration election_timeout = std::chrono::milliseconds(1000);
+  Duration heartbeat = std::chrono::milliseconds(100);
+  Duration catch_up_round = std::chrono::seconds(60);
+  uint32_t inflight_entries_max = 1'000'000;
+};
+
+enum class CatchUpState : uint8_t { none, running, finished, aborted };
+
+/// What an operator may want to see. Leader-only fields are empty elsewhere.
+struct Status {
+  Role role = Role::follower;
+  Term term;
+  MemberId leader;
+  Index committed;
+  Index last;
+  CatchUpState catch_up = CatchUpState::none;
+  std::vector<std::pair<MemberId, Index>> match;  ///< Per member, what it is known to hold.
+};
+
+/// One member's part in the consensus. The same seed and the same events at the same instants
+/// give the same updates, byte for byte. Owns no clock, file, socket or thread.
+///
+/// Source: Ongaro, "Consensus: Bridging Theory and Practice" (2014), chapters 3, 4, 6 and 9;
+/// the rules are libraft's, the guards are ours.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  /// What must be done before the first event; a sole voter begins a new term here (guard 1).
+  virtual Result<Update> start(Instant now, const DurableState& state) = 0;
+
+  /// Takes one event and says what follows from it. `now` never runs backwards. Not re-entrant.
+  /// Errors: `internal`, fatal: the engine's preconditions are broken, stop the node.
+  virtual Result<Update> step(Instant now, Event event) = 0;
+
+  virtual Status status() const = 0;
+};
+
+/// The engine by libraft 0.22.1's `raft_step`, with the guards around it.
+std::unique_ptr<Engine> make_engine(MemberId self, const Settings& settings, uint64_t seed);
+
+}  // namespace ledger::raft
