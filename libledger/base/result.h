@@ -2,6 +2,7 @@
 #pragma once
 
 #include <tl/expected.hpp>
+#include <type_traits>
 #include <utility>
 
 #include "base/error.h"
@@ -17,6 +18,12 @@ inline tl::unexpected<Error> fail(Code code, std::string message, std::string hi
   return tl::unexpected<Error>(Error{code, std::move(message), std::move(hint)});
 }
 
+/// What TRY takes out of a Result: its value, or nothing of a Result<void>.
+template <class T>
+T take_value(Result<T>&& result) {
+  if constexpr (!std::is_void_v<T>) return *std::move(result);
+}
+
 }  // namespace ledger
 
 /// The value of a Result, or return its error to our caller. Alone, or right of `=`, once per
@@ -25,5 +32,5 @@ inline tl::unexpected<Error> fail(Code code, std::string message, std::string hi
   __extension__({                                                                             \
     auto ledger_try = (expression);                                                           \
     if (!ledger_try) return ::tl::unexpected<::ledger::Error>(std::move(ledger_try).error()); \
-    std::move(ledger_try).value();                                                            \
+    ::ledger::take_value(std::move(ledger_try));                                              \
   })
