@@ -90,8 +90,8 @@ std::optional<Detail> decode_detail(Bytes bytes);
 struct Verdict {
   Code code = Code::ok;
   bool duplicate = false;  ///< The record repeats an earlier one; `code` is that one's.
-  Offset first;   ///< Of the first record with this id: the record's own, unless it repeats.
-  Detail detail;  ///< Empty for ok.
+  Offset first = {};   ///< Of the first record with this id: the record's own, unless it repeats.
+  Detail detail = {};  ///< Empty for ok.
 
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
