@@ -55,6 +55,7 @@ struct AccountRow {
   Uint128 credits_pending = 0;
   uint64_t version = 0;
   Offset opened;       ///< Offset of the account's own record.
+  Time opened_at;      ///< Of that record.
   Offset last_offset;  ///< Of the last transaction that touched it, else `opened`.
 
   Int128 posted() const;

@@ -75,4 +75,10 @@ class Disk {
 /// All of a file, refused above `bytes_max`. Errors: as `open` and `read`; `too_large`.
 Result<std::string> read_file(Disk& disk, const std::string& path, size_t bytes_max);
 
+/// Puts `bytes` in place of what `path` held, if anything, durably and atomically: whatever happens
+/// meanwhile, the old file is there or the whole new one. Uses `path` + `.tmp`, which a crash may
+/// leave behind and the next call removes. After an error either may be there, and it may not be
+/// durable. Errors: as those of Disk and File.
+Result<void> write_file_durably(Disk& disk, const std::string& path, Bytes bytes);
+
 }  // namespace ledger::io
