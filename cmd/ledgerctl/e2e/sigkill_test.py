@@ -36,16 +36,13 @@ def main():
                                    for _ in range(20_000)]
                 values.update(batch)
                 limit = rng.randrange(0, len(batch))
-                writer = node.popen("log", "append", "--input", "json", "-o", "json", "-t", "2s",
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    stderr=subprocess.DEVNULL)
-                feeder = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=writer.stdin, text=True)
-                writer.stdin.close()
-                if os.fork() == 0:  # feeds while we read: both pipes are bounded
-                    feeder.stdin.write(lines(batch))
-                    feeder.stdin.close()
-                    os._exit(0)
-                feeder.stdin.close()
+                with open(f"{work}/input", "w+", encoding="utf-8") as source:
+                    source.write(lines(batch))
+                    source.flush()
+                    source.seek(0)
+                    writer = node.popen("log", "append", "--input", "json", "-o", "json", "-t", "2s",
+                                        stdin=source, stdout=subprocess.PIPE,
+                                        stderr=subprocess.DEVNULL)
                 answered = 0
                 for line in writer.stdout:
                     answer = json.loads(line)
@@ -55,8 +52,6 @@ def main():
                     if answered == limit:
                         node.kill()
                 writer.wait()
-                feeder.kill()
-                feeder.wait()
                 pending = [(i, v) for i, v in batch if i not in acknowledged]
             print(f"round {round_number}: killed after {limit} answers, {len(pending)} unanswered")
         with node:
