@@ -35,9 +35,8 @@ Result<Found> read_record(const log::Log& log, Offset offset, Index end) {
   }
   const std::optional<Bytes> bytes = take_record(cursor);
   if (!bytes) {
-    return fail(Code::corrupt_segment,
-                fmt::format("entry {}: its records end before offset {}", found.entry.index.value,
-                            offset.value));
+    return fail(Code::corrupt_segment, fmt::format("entry {}: its records end before offset {}",
+                                                   found.entry.index.value, offset.value));
   }
   found.record = view_record(*bytes);
   return found;
@@ -112,9 +111,9 @@ Result<void> History::apply(const Entry& entry, const Visit& visit) {
       visit(stamp, record, verdict);
     }
     if (!cursor.empty() || book_.next_offset() != entry.next_offset()) {
-      return fail(Code::corrupt_segment, fmt::format("entry {}: {} records expected, {} bytes left",
-                                                     entry.index.value, entry.record_count,
-                                                     cursor.rest().size()));
+      return fail(Code::corrupt_segment,
+                  fmt::format("entry {}: {} records expected, {} bytes left", entry.index.value,
+                              entry.record_count, cursor.rest().size()));
     }
   }
   applied_index_ = entry.index;
@@ -123,7 +122,9 @@ Result<void> History::apply(const Entry& entry, const Visit& visit) {
   return {};
 }
 
-std::optional<Offset> History::find(const Id& id) const { return past_->find(id); }
+std::optional<Offset> History::find(const Id& id) const {
+  return past_->find(id);
+}
 
 Result<book::Verdict> History::judge(Offset first, const RecordView& record) const {
   const Found found = TRY(read_record(log_, first, applied_index_ + 1));

@@ -80,7 +80,8 @@ Result<Identity> Identity::decode(Bytes text) {
     return damaged("a line is missing");
   }
   if (number<uint32_t>(*crc, 16) != crc32c(all.substr(0, covered))) {
-    return damaged(fmt::format("checksum {}, expected {:08x}", *crc, crc32c(all.substr(0, covered))));
+    return damaged(
+        fmt::format("checksum {}, expected {:08x}", *crc, crc32c(all.substr(0, covered))));
   }
   const auto member_number = number<uint64_t>(*member, 16);
   const auto cluster_id = parse_id(*cluster);

@@ -35,7 +35,8 @@ TEST_CASE("a changed byte anywhere in the identity is noticed") {
     changed[at] = static_cast<char>(changed[at] ^ 1);
     CHECK_FALSE(Identity::decode(changed));
   }
-  for (size_t size = 0; size < text.size(); ++size) CHECK_FALSE(Identity::decode(text.substr(0, size)));
+  for (size_t size = 0; size < text.size(); ++size)
+    CHECK_FALSE(Identity::decode(text.substr(0, size)));
 }
 
 TEST_CASE("a newer format is told from damage") {
@@ -47,8 +48,8 @@ TEST_CASE("a newer format is told from damage") {
 TEST_CASE("node names are plain words that select nothing else") {
   CHECK(node::valid_node_name("n1"));
   CHECK(node::valid_node_name("db-7"));
-  for (const char* name : {"", "-n", "N1", "leader", "all", "a.b", "n_1",
-                           "a23456789012345678901234567890123"}) {
+  for (const char* name :
+       {"", "-n", "N1", "leader", "all", "a.b", "n_1", "a23456789012345678901234567890123"}) {
     CAPTURE(name);
     CHECK_FALSE(node::valid_node_name(name));
   }

@@ -69,9 +69,9 @@ class Intake::EntryMaker {
 
 void Intake::add(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
   if (proposal.packed.size() > entry_bytes_max) {
-    return reply(tl::unexpected(rpc::Failure{
-        {Code::too_large, fmt::format("{} bytes of records, an entry holds {}",
-                                      proposal.packed.size(), entry_bytes_max)}}));
+    return reply(tl::unexpected(
+        rpc::Failure{{Code::too_large, fmt::format("{} bytes of records, an entry holds {}",
+                                                   proposal.packed.size(), entry_bytes_max)}}));
   }
   if (waiting_bytes_ + proposal.packed.size() > waiting_bytes_max) {
     return reply(tl::unexpected(

@@ -34,9 +34,9 @@ class Intake {
 
   /// What `take` gives entries.
   struct Place {
-    Offset next;       ///< Of the first record.
-    Time recorded;     ///< Likewise.
-    Term term;         ///< Goes into the answers; entries get theirs from the engine.
+    Offset next;    ///< Of the first record.
+    Time recorded;  ///< Likewise.
+    Term term;      ///< Goes into the answers; entries get theirs from the engine.
     uint8_t rules = 1;
   };
 

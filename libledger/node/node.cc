@@ -27,7 +27,9 @@ Node::Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::C
       mailbox_(mailbox_events_max),
       replica_(std::move(self), log, std::move(engine)) {}
 
-Node::~Node() { stop(); }
+Node::~Node() {
+  stop();
+}
 
 void Node::start() {
   disk_thread_ = std::thread([this] { drain(); });
@@ -67,9 +69,13 @@ uint64_t Node::watch(Offset offset, rpc::Reply<Offset> reply) {
   return ticket;
 }
 
-void Node::unwatch(uint64_t ticket) { mailbox_.post(Unwatch{ticket}, /*always=*/true); }
+void Node::unwatch(uint64_t ticket) {
+  mailbox_.post(Unwatch{ticket}, /*always=*/true);
+}
 
-void Node::status(rpc::Reply<rpc::NodeStatus> reply) { post(AskStatus{std::move(reply)}); }
+void Node::status(rpc::Reply<rpc::NodeStatus> reply) {
+  post(AskStatus{std::move(reply)});
+}
 
 void Node::servers(rpc::Reply<std::vector<rpc::Server>> reply) {
   post(AskServers{std::move(reply)});

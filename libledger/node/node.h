@@ -33,9 +33,9 @@ struct Happening {
 class Node : public rpc::Node {
  public:
   struct Hooks {
-    std::function<void(Happening)> tell;      ///< From any thread of the node.
-    std::function<void(bool)> ready;          ///< When readiness changes; from the loop.
-    std::function<void(Result<void>)> done;   ///< Once, when the loop has ended; from the loop.
+    std::function<void(Happening)> tell;     ///< From any thread of the node.
+    std::function<void(bool)> ready;         ///< When readiness changes; from the loop.
+    std::function<void(Result<void>)> done;  ///< Once, when the loop has ended; from the loop.
   };
 
   /// `log` and `clock` must outlive it. Nothing runs before `start`.
@@ -83,8 +83,8 @@ class Node : public rpc::Node {
   struct DiskFailed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, log::Synced,
-                             DiskFailed>;
+  using Event =
+      std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, log::Synced, DiskFailed>;
 
   void loop();
   Result<void> turns();

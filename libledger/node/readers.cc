@@ -34,9 +34,9 @@ void Readers::advance(Offset end, const rpc::View& view, Instant now) {
       continue;
     }
     auto node = reads_.extract(it++);
-    node.mapped().reply(tl::unexpected(rpc::Failure{
-        {Code::timeout, fmt::format("offset {} is not applied yet (as of {})", node.key().value,
-                                    end.value)}}));
+    node.mapped().reply(tl::unexpected(
+        rpc::Failure{{Code::timeout, fmt::format("offset {} is not applied yet (as of {})",
+                                                 node.key().value, end.value)}}));
   }
 }
 

@@ -44,7 +44,10 @@ class Replica::BookView : public rpc::View {
 };
 
 Replica::Replica(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine)
-    : self_(std::move(self)), log_(log), engine_(std::move(engine)), history_(log),
+    : self_(std::move(self)),
+      log_(log),
+      engine_(std::move(engine)),
+      history_(log),
       intake_(history_) {}
 
 Result<void> Replica::start(Now now) {
@@ -58,7 +61,8 @@ Result<void> Replica::start(Now now) {
   if (state.checkpoint != Index()) {
     std::optional<raft::Configuration> configuration =
         raft::Configuration::decode(recovered.configuration);
-    if (!configuration) return fail(Code::corrupt_segment, "a segment header's configuration is unreadable");
+    if (!configuration)
+      return fail(Code::corrupt_segment, "a segment header's configuration is unreadable");
     state.configuration = configuration_ = *std::move(configuration);
   }
   for (const Entry& entry : state.entries) {
@@ -82,7 +86,8 @@ void Replica::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
 
 void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply reply) {
   if (readers_.count() >= readers_max) {
-    return reply(tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
+    return reply(
+        tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
   }
   switch (freshness.kind) {
     case rpc::Freshness::Kind::stale: {
@@ -101,7 +106,8 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
 
 void Replica::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
   if (readers_.count() >= readers_max) {
-    return reply(tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
+    return reply(
+        tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
   }
   readers_.watch(ticket, offset, std::move(reply));
 }
@@ -143,7 +149,9 @@ Result<Instant> Replica::turn(Now now) {
   return more ? now.instant : wake;
 }
 
-std::vector<raft::Message> Replica::take_messages() { return std::exchange(messages_, {}); }
+std::vector<raft::Message> Replica::take_messages() {
+  return std::exchange(messages_, {});
+}
 
 void Replica::abandon(const rpc::Failure& failure) {
   const rpc::Failure unknown{
@@ -252,10 +260,10 @@ Result<void> Replica::advance(Now now) {
 }
 
 Result<void> Replica::apply(Now now, const Entry& entry) {
-  TRY(history_.apply(entry, [this](const Stamp& stamp, const RecordView& record,
-                                   const book::Verdict& verdict) {
-    intake_.apply(stamp, record, verdict);
-  }));
+  TRY(history_.apply(
+      entry, [this](const Stamp& stamp, const RecordView& record, const book::Verdict& verdict) {
+        intake_.apply(stamp, record, verdict);
+      }));
   intake_.applied_entry();
   applied_term_ = entry.term;
   if (entry.kind != EntryKind::membership) return {};
