@@ -65,6 +65,10 @@ std::string cause_of(int number) {
       return "out of memory";
     case ENAMETOOLONG:
       return "the name is too long";
+    case EAGAIN:
+      return "full for the moment";
+    case ECONNREFUSED:
+      return "nobody listens";
     case ENOSYS:
       return "this kernel lacks the call";
     default:
