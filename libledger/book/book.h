@@ -11,6 +11,7 @@
 
 #include "base/record.h"
 #include "base/result.h"
+#include "book/check.h"
 #include "book/command.h"
 #include "book/verdict.h"
 
@@ -38,6 +39,10 @@ class Past {
 /// 2^256 of SHA-256 over each row, big-endian.
 using Digest = std::array<uint8_t, 32>;
 
+/// What an early answer needs: nothing where `record` is the same as `first` (kind, body, meta; the
+/// guards don't count), else the field that differs first, such as `legs[0].amount`.
+std::optional<std::string> difference(const RecordView& first, const RecordView& record);
+
 struct AssetRow {
   std::string code;
   uint32_t scale = 0;
@@ -64,6 +69,8 @@ struct AccountRow {
   Int128 outgoing() const;
 };
 
+struct BookState;  // state.h
+
 /// Assets, accounts and the position in the log: a pure function of the records applied.
 ///
 /// Threads: one at a time; the loop's in a node.
@@ -86,26 +93,25 @@ class Book {
   /// Whether `stamp` may be applied next. Errors: `corrupt_segment`, `rules_too_new`.
   Result<void> follows(const Stamp& stamp) const;
 
-  /// What an early answer needs: whether `record` is the same as `first` (kind, body, meta), and
-  /// else the field that differs first.
-  static std::optional<std::string> difference(const RecordView& first, const RecordView& record);
-
   Offset next_offset() const;
+  /// `recorded` of the last record; before the first, the least Time there is.
   Time log_time() const;
   uint8_t rules() const;
 
+  /// Until the next record.
   const AssetRow* asset(std::string_view code) const;
-  const AccountRow* account(const Id& id) const;
-  const AccountRow* account(std::string_view name) const;
+  /// A copy: rows are kept in a smaller form.
+  std::optional<AccountRow> account(const Id& id) const;
+  std::optional<AccountRow> account(std::string_view name) const;
   /// Sorted by code.
   std::vector<AssetRow> assets() const;
-  /// Sorted by name; those whose name begins with the whole parts `prefix`.
+  /// Sorted by name; those whose name begins with the whole parts `prefix`, all where it is empty.
   void each_account(std::string_view prefix,
                     const std::function<void(const AccountRow&)>& visit) const;
   size_t account_count() const;
 
-  /// Rows as a projection or a checkpoint stored them, in any order; the position comes last.
-  /// Errors: `invalid_message` for what cannot be (a name twice, a total out of range).
+  /// Rows as a projection or a checkpoint stored them, assets before accounts; the position comes
+  /// last. Errors: `invalid_message` for what cannot be (a name twice, a total out of range).
   Result<void> load(const AssetRow& row);
   Result<void> load(const AccountRow& row);
   void load_position(Offset next, Time log_time);
@@ -120,23 +126,14 @@ class Book {
   void clear_touched();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<BookState> state_;
 };
 
-/// A request that can't enter the log: the name of the rule (`invalid_amount` …) as a Code, and a
-/// sentence.
-struct RequestError {
-  ledger::Code code = ledger::Code::invalid_message;
-  std::string message;
-};
-
-/// Checks a record against all rules that need no state, in the order of their list: before the
-/// log by rpc, and in `apply`.
-std::optional<RequestError> check(const RecordView& record, uint8_t rules);
-
-/// Legs, effective time and balances for the answer about a record that was just applied.
-Decision decide(const Book& book, const Stamp& stamp, const RecordView& record,
+/// The whole answer about a record: with its verdict the legs and the effective time of an accepted
+/// transaction and, unless it repeats another, the balances after it, so `book` must have applied
+/// `record` last. `first` is the stamp of the first record with this id: the record's own, unless
+/// `verdict` says otherwise (a duplicate, an id_conflict).
+Decision decide(const Book& book, const Stamp& first, const RecordView& record,
                 const Verdict& verdict);
 
 }  // namespace ledger::book

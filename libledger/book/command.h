@@ -61,6 +61,10 @@ struct Condition {
   friend auto operator<=>(const Condition&, const Condition&) = default;
 };
 
+/// `version`, `posted`, `available`; `eq`, `ge`, `le`.
+std::string_view name(Condition::What what);
+std::string_view name(Condition::Op op);
+
 /// Record kind 3: one transaction, all legs or none.
 struct Transact {
   std::vector<Leg> legs;
@@ -82,7 +86,19 @@ std::string encode(const Asset& asset);
 std::string encode(const Account& account);
 std::string encode(const Transact& transact);
 
-/// The strict way back: nothing for bytes that `encode` would not write.
+/// How much of a body could be read.
+enum class Readable : uint8_t {
+  no,           ///< Not canonical, an unknown field or value, or one of a later rules version.
+  ids_unsized,  ///< An id that is not 16 bytes, read as zeros; all else is there.
+  yes,
+};
+
+/// The strict way back. `to` may be used again and again: its buffers are kept.
+Readable read(Bytes bytes, Asset& to);
+Readable read(Bytes bytes, Account& to);
+Readable read(Bytes bytes, Transact& to);
+
+/// Nothing for bytes that `encode` would not write.
 std::optional<Asset> decode_asset(Bytes bytes);
 std::optional<Account> decode_account(Bytes bytes);
 std::optional<Transact> decode_transact(Bytes bytes);

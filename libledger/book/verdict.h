@@ -52,33 +52,33 @@ std::optional<Code> code_named(std::string_view name);
 
 /// The numbers of a refusal; which fields a verdict fills is said in ledger(7) and tested.
 struct Detail {
-  std::optional<Offset> first_offset;
-  std::optional<std::string> field;
-  std::optional<std::string> error;
-  std::optional<Offset> expected;
-  std::optional<Offset> actual_offset;
-  std::optional<Time> valid_until;
-  std::optional<Time> log_time;
-  std::optional<std::string> asset;
-  std::optional<uint32_t> scale;
-  std::optional<Id> account;
-  std::optional<std::string> name;
-  std::optional<uint32_t> leg;
-  std::optional<std::string> side;
-  std::optional<uint32_t> condition;
-  std::optional<std::string> what;
-  std::optional<Int128> actual;
-  std::optional<uint64_t> version;
-  std::optional<Int128> available;
-  std::optional<Int128> floor;
-  std::optional<Int128> needed;
-  std::optional<Int128> posted;
-  std::optional<Int128> ceiling;
-  std::optional<Int128> added;
-  std::optional<Int128> total;
-  std::optional<std::string> debit_asset;
-  std::optional<std::string> credit_asset;
-  std::optional<Id> holder;
+  std::optional<Offset> first_offset = {};
+  std::optional<std::string> field = {};
+  std::optional<std::string> error = {};
+  std::optional<Offset> expected = {};
+  std::optional<Offset> actual_offset = {};
+  std::optional<Time> valid_until = {};
+  std::optional<Time> log_time = {};
+  std::optional<std::string> asset = {};
+  std::optional<uint32_t> scale = {};
+  std::optional<Id> account = {};
+  std::optional<std::string> name = {};
+  std::optional<uint32_t> leg = {};
+  std::optional<std::string> side = {};
+  std::optional<uint32_t> condition = {};
+  std::optional<std::string> what = {};
+  std::optional<Int128> actual = {};
+  std::optional<uint64_t> version = {};
+  std::optional<Int128> available = {};
+  std::optional<Int128> floor = {};
+  std::optional<Int128> needed = {};
+  std::optional<Int128> posted = {};
+  std::optional<Int128> ceiling = {};
+  std::optional<Int128> added = {};
+  std::optional<Int128> total = {};
+  std::optional<std::string> debit_asset = {};
+  std::optional<std::string> credit_asset = {};
+  std::optional<Id> holder = {};
 
   friend bool operator==(const Detail&, const Detail&) = default;
 };
@@ -113,9 +113,9 @@ struct Decision {
   Offset offset;  ///< Of the first record with this id.
   Time recorded;  ///< Of that record.
   Verdict verdict;
-  std::optional<Time> effective;  ///< Accepted transactions.
-  std::vector<Leg> legs;          ///< Accepted transactions: what moved.
-  std::vector<Balance> balances;  ///< Accepted and not a duplicate: after this record.
+  std::optional<Time> effective = {};  ///< Accepted transactions.
+  std::vector<Leg> legs;               ///< Accepted transactions: what moved.
+  std::vector<Balance> balances;       ///< Accepted and not a duplicate: after this record.
 };
 
 /// Records that were written by one entry: `count` of them, 1 ns apart from `recorded` on.

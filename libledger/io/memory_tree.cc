@@ -129,11 +129,11 @@ Result<MemoryTree::Node> MemoryTree::create(const std::string& path) {
 }
 
 Result<void> MemoryTree::make_directory(const std::string& path) {
-  const Node directory = TRY(parent("mkdir", path));
   if (const Node there = find(path); there != 0) {
     if (nodes_.at(there).directory) return {};
-    return failed(Code::io, "mkdir", path, "is a file");
+    return failed(Code::io, "mkdir", path, "is there and no directory");
   }
+  const Node directory = TRY(parent("mkdir", path));
   const Node node = next_++;
   nodes_[node].directory = true;
   change({.node = node, .to_directory = directory, .to = split_path(path).second});

@@ -45,7 +45,7 @@ struct AppendEntriesResult {
 };
 
 /// A far-behind follower is told to pull the committed entries up to (last_index, last_term).
-/// Outgoing, `configuration` is read from the entry at `configuration_index` by the sender.
+/// `configuration` is the one in force there, from the entry at `configuration_index`.
 struct InstallSnapshot {
   Index last_index;
   Term last_term;
@@ -79,29 +79,23 @@ struct Received {
   Message message;
 };
 
-/// Entries to append, leader only; the engine gives them index and term. A membership entry must
-/// be alone. A proposal that cannot be taken (not leader, a transfer or a change under way) is
-/// told by `Update::refused`.
+/// Entries to append, at least one, leader only; the engine gives them index and term. A membership
+/// entry must be alone. All are taken or none: `Update::refused` says why none was.
 struct Proposed {
   std::vector<Entry> entries;
 };
 
-/// Every entry up to `index`, as last ordered by `Update::append`, is on our own disk. One FIFO
-/// disk queue: give `min(last, first index of any later queued write - 1)`.
+/// Every entry up to `index`, as last ordered by `Update::append`, is on our own disk, and the one
+/// at `index` has `term`. One FIFO disk queue: `index` is at most `min(last written, first index of
+/// any later queued write - 1)`. One that was overtaken by a truncation does nothing.
 struct Synced {
   Index index;
+  Term term;
 };
 
-/// The entry at `index`, a committed and synced configuration, was applied.
-struct ConfigurationApplied {
+/// What `Update::pull` asked for, up to `index` of `term`, is in our log and on our disk.
+struct Pulled {
   Index index;
-  Configuration configuration;
-};
-
-/// What an InstallSnapshot covers has been pulled and synced: deliver it.
-struct SnapshotPulled {
-  InstallSnapshot snapshot;
-  MemberId from;
   Term term;
 };
 
@@ -115,20 +109,48 @@ struct Transfer {
   MemberId member;
 };
 
-using Event = std::variant<Tick, Received, Proposed, Synced, ConfigurationApplied, SnapshotPulled,
-                           CatchUp, Transfer>;
+using Event = std::variant<Tick, Received, Proposed, Synced, Pulled, CatchUp, Transfer>;
 
 // ---- Updates: what follows. ----
+
+/// Why a proposal, a transfer or a catch-up was not taken.
+enum class Refusal : uint8_t {
+  none,
+  not_leader,
+  transferring,     ///< Leadership is on its way to another member.
+  changing,         ///< Another configuration change is not committed yet, or a member catches up.
+  unsettled,        ///< No entry of this leader's term is committed yet: try again in a moment.
+  several_members,  ///< More than one member added, removed or of another standing.
+  removes_leader,   ///< A leader stays a voter: transfer first, then let the new leader do it.
+  malformed,        ///< Not a configuration, or one without a voter, or not alone.
+  no_such_member,   ///< Not a voter (transfer), or not a standby (catch-up), or ourselves.
+};
+
+/// Pull the committed entries from the first that we don't know committed up to `last_index`, whose
+/// term is `last_term`, and say Pulled when they are synced. They go through the log's writer,
+/// which compares terms first and cuts only where they differ, while none of our appends waits for
+/// Synced.
+struct Pull {
+  MemberId leader;  ///< Who asked for it; any member may serve it.
+  Index last_index;
+  Term last_term;
+
+  friend auto operator<=>(const Pull&, const Pull&) = default;
+};
 
 /// What the outside world must do after a step, in this order.
 struct Update {
   std::optional<Vote> vote;  ///< Make durable before anything else leaves.
-  /// Queue the write. A first index at or below the log's last orders a truncation: compare first
-  /// and keep what is equal in term (specs of `log::Log::append`).
+  /// Queue the write of these consecutive entries. A first index at or below the log's last orders
+  /// a truncation: compare first and keep what is equal in term. A leader's first entry of a term
+  /// is a `noop` that the engine adds by itself. Of what the engine adds and of what was proposed,
+  /// `base_offset`, `recorded` and `rules` are as they came in or zero: the proposer's to fill in
+  /// before the entry is written or sent.
   std::vector<Entry> append;
-  std::vector<Message> send;  ///< May leave at once, together with our own write.
-  bool refused = false;       ///< The proposal of this step was not taken.
-  Index committed;            ///< Apply up to min(committed, synced).
+  std::vector<Message> send;        ///< May leave at once, together with our own write.
+  Refusal refused = Refusal::none;  ///< Why this step's proposal, transfer or catch-up is not done.
+  std::optional<Pull> pull;         ///< The pull that is wanted now: begin, go on, or stop it.
+  Index committed;                  ///< Apply up to min(committed, synced). Never falls.
   Role role = Role::follower;
   Term term;
   MemberId leader;  ///< 0: not known.
@@ -139,9 +161,11 @@ struct Update {
 ///
 /// `checkpoint` is the end of the newest segment's predecessor whose last index is at or below the
 /// stored `committed` (guard 9), 0 for none; `entries` are all entries on disk after it, without
-/// payloads except those of membership entries.
+/// payloads except those of membership entries. A log's entry 1 is a membership entry; the log of a
+/// node that was never told anything is empty.
 struct DurableState {
   Vote vote;
+  Index committed;  ///< As stored.
   Index checkpoint;
   Term checkpoint_term;
   Configuration configuration;  ///< In force at the checkpoint; unset when it is 0.
@@ -155,6 +179,9 @@ struct Settings {
   Duration heartbeat = std::chrono::milliseconds(100);
   Duration catch_up_round = std::chrono::seconds(60);
   uint32_t inflight_entries_max = 1'000'000;
+
+  /// For tests only: bit n leaves guard n out, to show what it is for.
+  uint32_t guards_left_out = 0;
 };
 
 enum class CatchUpState : uint8_t { none, running, finished, aborted };
@@ -179,14 +206,19 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  /// What must be done before the first event; a sole voter begins a new term here (guard 1).
+  /// What must be done before the first event; a sole voter begins a new term here (guard 1). Once.
+  /// Errors: `internal`: the state is none that a log can have.
   virtual Result<Update> start(Instant now, const DurableState& state) = 0;
 
   /// Takes one event and says what follows from it. `now` never runs backwards. Not re-entrant.
+  /// What the other members send is checked, and dropped where no member would have sent it.
   /// Errors: `internal`, fatal: the engine's preconditions are broken, stop the node.
   virtual Result<Update> step(Instant now, Event event) = 0;
 
   virtual Status status() const = 0;
+
+  /// The configuration in force: the last one in the log, committed or not.
+  virtual const Configuration& configuration() const = 0;
 };
 
 /// The engine by libraft 0.22.1's `raft_step`, with the guards around it.
