@@ -128,7 +128,7 @@ std::optional<Offset> History::find(const Id& id) const {
 
 Result<book::Verdict> History::judge(Offset first, const RecordView& record) const {
   const Found found = TRY(read_record(log_, first, applied_index_ + 1));
-  if (std::optional<std::string> field = book::Book::difference(found.record, record)) {
+  if (std::optional<std::string> field = book::difference(found.record, record)) {
     book::Verdict conflict{.code = book::Code::id_conflict, .first = first};
     conflict.detail.first_offset = first;
     conflict.detail.field = *std::move(field);

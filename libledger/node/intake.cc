@@ -139,6 +139,7 @@ void Intake::apply(const Stamp& stamp, const RecordView& record, const book::Ver
   assert(number < part.count);
   Asked& asked = *part.asked;
   const uint32_t position = part.position + number;
+  assert(verdict.first == stamp.offset);  // no second record for an id: `sort_out` saw to it
   asked.outcome.recorded = stamp.recorded;
   if (asked.proposal.decisions) {
     asked.outcome.decisions[position] = book::decide(history_.book(), stamp, record, verdict);

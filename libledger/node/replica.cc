@@ -54,6 +54,7 @@ Result<void> Replica::start(Now now) {
   const log::Recovered& recovered = log_.recovered();
   raft::DurableState state;
   state.vote = recovered.vote;
+  state.committed = recovered.committed;
   state.checkpoint = recovered.checkpoint;
   state.checkpoint_term = recovered.checkpoint_term;
   state.configuration_index = recovered.configuration_index;
@@ -63,16 +64,7 @@ Result<void> Replica::start(Now now) {
         raft::Configuration::decode(recovered.configuration);
     if (!configuration)
       return fail(Code::corrupt_segment, "a segment header's configuration is unreadable");
-    state.configuration = configuration_ = *std::move(configuration);
-  }
-  for (const Entry& entry : state.entries) {
-    if (entry.kind != EntryKind::membership) continue;
-    std::optional<raft::Configuration> configuration = raft::Configuration::decode(entry.bytes());
-    if (!configuration) {
-      return fail(Code::corrupt_segment,
-                  fmt::format("entry {}: its configuration is unreadable", entry.index.value));
-    }
-    configuration_ = *std::move(configuration);
+    state.configuration = *std::move(configuration);
   }
   committed_at_start_ = recovered.committed;
   raft::Update update = TRY(engine_->start(now.instant, state));
@@ -99,7 +91,8 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
     case rpc::Freshness::Kind::linearizable:
       // A leader that has applied an entry of its own term has applied everything acknowledged
       // before; that it still leads needs no proof while it is the only voter.
-      if (!may_write() || configuration_.voters() > 1) return reply(tl::unexpected(not_leader()));
+      if (!may_write() || engine_->configuration().voters() > 1)
+        return reply(tl::unexpected(not_leader()));
       return readers_.read(history_.end(), now.instant + read_patience, std::move(reply));
   }
 }
@@ -115,7 +108,7 @@ void Replica::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
 Result<void> Replica::synced(Now now, const log::Synced& synced) {
   if (synced.index == Index()) return {};
   std::erase_if(submissions_, [&](Index last) { return last <= synced.index; });
-  raft::Update update = TRY(engine_->step(now.instant, raft::Synced{synced.index}));
+  raft::Update update = TRY(engine_->step(now.instant, raft::Synced{synced.index, synced.term}));
   return act(now, std::move(update));
 }
 
@@ -130,7 +123,7 @@ Result<Instant> Replica::turn(Now now) {
     TRY(act(now, std::move(update)));
   }
   TRY(submit(now));
-  TRY(advance(now));
+  TRY(advance());
   readers_.advance(history_.end(), BookView(history_), now.instant);
 
   Instant wake = wake_;
@@ -188,15 +181,12 @@ Result<void> Replica::save(Now now, const Vote& vote) {
 Result<void> Replica::append(std::vector<Entry> entries) {
   for (Entry& entry : entries) {
     if (entry.kind == EntryKind::records) continue;
-    // The engine's own entries take no offset and no time.
+    // What a leader's engine adds takes no offset and no time of its own.
     if (entry.recorded == Time()) {
       entry.base_offset = log_.next_offset();
       entry.recorded = log_.last_recorded();
+      entry.rules = book::rules_newest;
     }
-    if (entry.kind != EntryKind::membership) continue;
-    std::optional<raft::Configuration> configuration = raft::Configuration::decode(entry.bytes());
-    if (!configuration) return fail(Code::internal, "a configuration to append is unreadable");
-    configuration_ = *std::move(configuration);
   }
   return log_.append(entries);
 }
@@ -236,7 +226,7 @@ Result<void> Replica::submit(Now now) {
   std::vector<Entry> entries = intake_.take(place, submission_bytes_max);
   if (entries.empty()) return {};
   raft::Update update = TRY(engine_->step(now.instant, raft::Proposed{std::move(entries)}));
-  if (update.refused) {
+  if (update.refused != raft::Refusal::none) {
     intake_.fail_all(not_leader(), not_leader());
     return act(now, std::move(update));
   }
@@ -245,33 +235,28 @@ Result<void> Replica::submit(Now now) {
   return {};
 }
 
-Result<void> Replica::advance(Now now) {
+Result<void> Replica::advance() {
   const Index end = std::min(committed_, log_.synced_index()) + 1;
   size_t bytes = 0;
   while (history_.applied() + 1 < end && bytes < apply_bytes_max) {
     const std::vector<Entry> entries =
         TRY(log_.read(history_.applied() + 1, end, apply_bytes_max - bytes));
     for (const Entry& entry : entries) {
-      TRY(apply(now, entry));
+      TRY(apply(entry));
       bytes += entry.bytes().size() + sizeof(Entry);
     }
   }
   return {};
 }
 
-Result<void> Replica::apply(Now now, const Entry& entry) {
+Result<void> Replica::apply(const Entry& entry) {
   TRY(history_.apply(
       entry, [this](const Stamp& stamp, const RecordView& record, const book::Verdict& verdict) {
         intake_.apply(stamp, record, verdict);
       }));
   intake_.applied_entry();
   applied_term_ = entry.term;
-  if (entry.kind != EntryKind::membership) return {};
-  std::optional<raft::Configuration> configuration = raft::Configuration::decode(entry.bytes());
-  if (!configuration) return fail(Code::internal, "an applied configuration is unreadable");
-  raft::Update update = TRY(engine_->step(
-      now.instant, raft::ConfigurationApplied{entry.index, *std::move(configuration)}));
-  return act(now, std::move(update));
+  return {};
 }
 
 // ---- What others may know. ----
@@ -281,7 +266,7 @@ bool Replica::may_write() const {
 }
 
 const raft::Member* Replica::leader() const {
-  return leader_ == MemberId() ? nullptr : configuration_.find(leader_);
+  return leader_ == MemberId() ? nullptr : engine_->configuration().find(leader_);
 }
 
 rpc::Failure Replica::not_leader() const {
@@ -333,7 +318,7 @@ rpc::NodeStatus Replica::status(Now now) const {
 
 std::vector<rpc::Server> Replica::servers() const {
   std::vector<rpc::Server> servers;
-  for (const raft::Member& member : configuration_.members) {
+  for (const raft::Member& member : engine_->configuration().members) {
     servers.push_back({member.name, member.address, member.id == leader_});
   }
   return servers;

@@ -78,8 +78,8 @@ class Replica {
   Result<void> save(Now now, const Vote& vote);
   Result<void> append(std::vector<Entry> entries);
   Result<void> submit(Now now);
-  Result<void> advance(Now now);
-  Result<void> apply(Now now, const Entry& entry);
+  Result<void> advance();
+  Result<void> apply(const Entry& entry);
   void follow(const raft::Update& update);
   bool may_write() const;
   rpc::Failure not_leader() const;
@@ -100,7 +100,6 @@ class Replica {
   Index committed_at_start_;
   Term applied_term_;  ///< Of the last entry applied.
   Instant wake_;
-  raft::Configuration configuration_;  ///< As of the last membership entry appended.
   std::optional<Instant> idle_since_;  ///< Nothing has been appended since; unset once it is saved.
   /// Last index of each submission that is not on our disk yet.
   std::vector<Index> submissions_;
