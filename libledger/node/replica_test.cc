@@ -223,7 +223,8 @@ TEST_CASE("a read sees what was acknowledged before, and waits for what it asks 
   node.replica->read(node.now(), {rpc::Freshness::Kind::at_least, Offset(1)}, look);
   node.turn();
   CHECK_FALSE(seen);
-  node.replica->propose(raw({{2, "b"}}), Heard().reply());
+  Heard heard_again;
+  node.replica->propose(raw({{2, "b"}}), heard_again.reply());
   node.settle();
   CHECK(seen == Offset(2));
 }
