@@ -172,7 +172,7 @@ void Node::report() {
   if (replica_.term() == told_term_ && replica_.role() == told_role_) return;
   told_term_ = replica_.term();
   told_role_ = replica_.role();
-  hooks_.tell({Happening::Level::info, fmt::format("{} in term {}", told_role_, told_term_.value)});
+  hooks_.tell(Level::info, fmt::format("{} in term {}", told_role_, told_term_.value));
 }
 
 // ---- The disk. ----

@@ -11,18 +11,12 @@
 
 #include "io/clock.h"
 #include "log/log.h"
+#include "node/journal.h"
 #include "node/mailbox.h"
 #include "node/replica.h"
 #include "rpc/ports.h"
 
 namespace ledger::node {
-
-/// What happens to a node that an operator may want to read in its log.
-struct Happening {
-  enum class Level { debug, info, warning, error };
-  Level level = Level::info;
-  std::string text;
-};
 
 /// Runs one replica. The loop thread owns the replica and everything in it; the disk thread drains
 /// the log's queue of writes, one sync for all that waits. Requests come in by `rpc::Node` from any
@@ -33,8 +27,8 @@ struct Happening {
 class Node : public rpc::Node {
  public:
   struct Hooks {
-    std::function<void(Happening)> tell;     ///< From any thread of the node.
-    std::function<void(bool)> ready;         ///< When readiness changes; from the loop.
+    std::function<void(Level, std::string_view)> tell;  ///< What an operator may want to read.
+    std::function<void(bool)> ready;                    ///< When readiness changes; from the loop.
     std::function<void(Result<void>)> done;  ///< Once, when the loop has ended; from the loop.
   };
 

@@ -265,12 +265,16 @@ bool Replica::may_write() const {
   return role_ == raft::Role::leader && applied_term_ == term_;
 }
 
-const raft::Member* Replica::leader() const {
-  return leader_ == MemberId() ? nullptr : engine_->configuration().find(leader_);
+std::string Replica::leader_address() const {
+  // Our own address may have changed since it went into the configuration.
+  if (leader_ == self_.id) return self_.address;
+  const raft::Member* leader = engine_->configuration().find(leader_);
+  return leader == nullptr ? "" : leader->address;
 }
 
 rpc::Failure Replica::not_leader() const {
-  const raft::Member* other = leader_ == self_.id ? nullptr : leader();
+  const raft::Member* other =
+      leader_ == self_.id ? nullptr : engine_->configuration().find(leader_);
   if (other == nullptr) {
     return {{Code::no_leader, fmt::format("{} knows no leader in term {}", self_.name, term_.value),
              "retry in a moment; see 'ledgerctl log status'"}};
@@ -299,10 +303,9 @@ bool Replica::ready() const {
 
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
-  const raft::Member* leading = leader();
   return {.node = self_.name,
           .role = std::string(role()),
-          .leader = leading != nullptr ? leading->address : "",
+          .leader = leader_address(),
           .term = term_,
           .first_offset = Offset(),
           .next_offset = log_.next_offset(),
@@ -313,13 +316,15 @@ rpc::NodeStatus Replica::status(Now now) const {
           .digest = history_.book().digest(),
           .clock = std::max(now.wall, history_.book().log_time()),
           .cluster = self_.cluster,
-          .ready = ready()};
+          .ready = ready(),
+          .version = self_.version};
 }
 
 std::vector<rpc::Server> Replica::servers() const {
   std::vector<rpc::Server> servers;
   for (const raft::Member& member : engine_->configuration().members) {
-    servers.push_back({member.name, member.address, member.id == leader_});
+    const std::string& address = member.id == self_.id ? self_.address : member.address;
+    servers.push_back({member.name, address, member.id == leader_});
   }
   return servers;
 }

@@ -20,6 +20,8 @@ struct Self {
   MemberId id;
   std::string name;
   Id cluster;
+  std::string address;  ///< Where others reach it: HOST:PORT of the rpc service.
+  std::string version;  ///< Of the program.
 };
 
 /// The instant and the civil time of one loop turn: one clock read each.
@@ -83,7 +85,7 @@ class Replica {
   void follow(const raft::Update& update);
   bool may_write() const;
   rpc::Failure not_leader() const;
-  const raft::Member* leader() const;
+  std::string leader_address() const;
 
   const Self self_;
   log::Log& log_;
