@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/types.h"
 #include "node/journal.h"
 
 namespace ledger::node {
