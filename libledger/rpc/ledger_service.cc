@@ -174,9 +174,9 @@ grpc::ServerUnaryReactor* LedgerService::GetAccount(Context* context,
       host_, context, request->as(),
       [id, name = request->name(), response](grpc::ServerUnaryReactor* reactor, Node& node,
                                              const View& view) {
-        const book::AccountRow* row =
+        const std::optional<book::AccountRow> row =
             name.empty() ? view.book().account(*id) : view.book().account(name);
-        if (row == nullptr) {
+        if (!row) {
           return reactor->Finish(to_status(Error{
               Code::no_such_account, "no account '" + (name.empty() ? id->text() : name) + "'",
               "see `ledgerctl account list`"}));
