@@ -200,7 +200,7 @@ Result<void> Book::load(const AccountRow& row) {
   if (account.floor && account.ceiling && *account.floor > *account.ceiling) {
     return bad_row(what + " has a floor above its ceiling");
   }
-  state_->add_account(account, row.opened);
+  state_->add_account(account, row.opened, row.opened_at);
   Row& added = state_->rows[state_->rows.size() - 1];
   added.debits = row.debits_posted;
   added.credits = row.credits_posted;

@@ -59,6 +59,7 @@ struct Row {
 struct Label {
   Id id;
   Offset opened;
+  Time opened_at;
   uint64_t name_at = 0;  ///< In BookState::names.
   uint8_t name_size = 0;
 };
@@ -130,7 +131,7 @@ struct BookState {
 
   /// Adds rows that are known to be new.
   void add_asset(const Asset& asset, Offset offset);
-  void add_account(const Account& account, Offset offset);
+  void add_account(const Account& account, Offset opened, Time opened_at);
 
   /// Says that a row is about to change.
   void mark(AccountIndex i);

@@ -8,6 +8,8 @@ namespace ledger::node {
 namespace {
 
 constexpr size_t mailbox_events_max = 16'384;
+/// How long after it was found full the disk is tried again.
+constexpr Duration full_disk_patience = std::chrono::seconds(1);
 
 template <class... F>
 struct Overloaded : F... {
@@ -190,9 +192,13 @@ void Node::drain() {
     bool stops = false;
     {
       std::unique_lock lock(disk_mutex_);
-      // With nothing to write, the next segment is prepared piece by piece.
-      if (!log_.has_preparation()) {
-        disk_work_.wait(lock, [this] { return disk_has_work_ || disk_stops_; });
+      const auto woken = [this] { return disk_has_work_ || disk_stops_; };
+      // With nothing to write, the next segment is prepared piece by piece; a full disk is tried
+      // again now and then.
+      if (log_.waits_for_room() || !log_.has_room(0)) {
+        disk_work_.wait_for(lock, full_disk_patience, woken);
+      } else if (!log_.has_preparation()) {
+        disk_work_.wait(lock, woken);
       }
       disk_has_work_ = false;
       stops = disk_stops_;

@@ -286,6 +286,7 @@ TEST_CASE(
   CHECK(node.replica->history().end() == Offset(acknowledged));
 
   node.disk.set_quota({});
+  node.drain();  // tries again
   while (node.log->has_preparation()) node.drain();
   CHECK_FALSE(write());
   CHECK(node.replica->history().end() == Offset(acknowledged));
