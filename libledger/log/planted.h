@@ -37,6 +37,7 @@ enum class Mistake {
   no_search,                 ///< Nothing behind the first bad entry testifies.
   cut_in_place,              ///< A torn tail is overwritten instead of left behind.
   removed_before_directory,  ///< Dead files go before their successor's name is durable.
+  commit_before_cut,         ///< An entry that a cut will replace is stored as committed.
   older_vote_first,          ///< At start the older vote copy is overwritten first.
 };
 

@@ -22,6 +22,18 @@ tl::unexpected<Error> fatal(const std::string& what, const Error& error) {
               "check the disk, then start again");
 }
 
+/// Which of the `committed` entries stand in the log before `writes` from `from` on are done. One
+/// that a cut among them replaces may be committed; the one that stands in its place now is not.
+Index kept_by(const std::vector<Write>& writes, size_t from, Index committed) {
+  for (size_t i = from; i < writes.size(); ++i) {
+    const auto* begin = std::get_if<BeginWrite>(&writes[i]);
+    if (begin && !planted(Mistake::commit_before_cut)) {
+      committed = std::min(committed, begin->header.first_index - 1);
+    }
+  }
+  return committed;
+}
+
 std::string megabytes(uint64_t bytes) {
   return fmt::format("{:.1f} MiB", static_cast<double>(bytes) / (1 << 20));
 }
@@ -48,8 +60,9 @@ Writer::Writer(io::Disk& disk, VoteFile votes, std::unique_ptr<io::File> active,
       segment_bytes_(segment_bytes),
       run_end_(durable) {}
 
-Result<void> Writer::execute(std::vector<Write>& writes, Index committed) {
+Result<void> Writer::execute(std::vector<Write>& writes, const Index committed_after) {
   blocked_ = false;
+  Index committed = kept_by(writes, 0, committed_after);
   for (size_t i = 0; i < writes.size(); ++i) {
     if (const auto* entry = std::get_if<EntryWrite>(&writes[i])) {
       TRY(add(*entry, committed));
@@ -57,12 +70,13 @@ Result<void> Writer::execute(std::vector<Write>& writes, Index committed) {
     }
     if (!planted(Mistake::next_before_sync)) TRY(finish_run());
     if (const auto* next = std::get_if<BeginWrite>(&writes[i])) {
-      const Result<void> begun = begin(*next, committed);
+      const Result<void> begun = begin(*next, kept_by(writes, i + 1, committed_after));
       if (!begun && begun.error().code == Code::no_space) {
         blocked_ = true;
         return save_votes_behind(writes, i, committed);
       }
       TRY(begun);
+      committed = kept_by(writes, i + 1, committed_after);
     } else if (const auto* vote = std::get_if<VoteWrite>(&writes[i])) {
       TRY(votes_.save(vote->vote, durable_, safe(committed)));
     } else {

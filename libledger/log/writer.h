@@ -51,8 +51,9 @@ class Writer {
 
   /// Does `writes` in their order, one sync for each run of entries, and removes them. What is left
   /// waits for room on the disk, which a segment that shall begin does not have; votes are written
-  /// all the same. Entries up to `committed` are committed. Errors: `io`, fatal.
-  Result<void> execute(std::vector<Write>& writes, Index committed);
+  /// all the same. Entries up to `committed_after` are committed, in the log as it will be after
+  /// `writes`. Errors: `io`, fatal.
+  Result<void> execute(std::vector<Write>& writes, Index committed_after);
 
   /// Zero-fills up to `bytes` more of the next segment. Errors: `no_space`, after which it may be
   /// tried again; `io`, fatal.
