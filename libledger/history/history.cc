@@ -1,12 +1,11 @@
 #include "history/history.h"
 
+#include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cassert>
 #include <utility>
-
-#include "absl/container/flat_hash_map.h"
 
 namespace ledger::history {
 namespace {

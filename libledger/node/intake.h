@@ -1,12 +1,13 @@
 // Proposals on their way: from arrival to the answer, one id at a time.
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
 #include <deque>
 #include <memory>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "base/entry.h"
 #include "base/id.h"
 #include "history/history.h"

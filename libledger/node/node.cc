@@ -203,7 +203,7 @@ void Node::drain() {
       disk_has_work_ = false;
       stops = disk_stops_;
     }
-    if (stops && !log_.has_writes()) return;
+    if (stops && (!log_.has_writes() || log_.waits_for_room())) return;
     const Instant before = clock_.now();
     Result<log::Synced> synced = log_.drain();
     if (!synced) {
