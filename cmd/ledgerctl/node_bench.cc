@@ -215,6 +215,7 @@ Unary append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
   std::vector<double> latencies(static_cast<size_t>(calls));
   std::atomic<int> next = 0;
   std::atomic<int> failed = 0;
+  std::string why;
   int done = 0;
   std::mutex mutex;
   std::condition_variable finished;
@@ -228,7 +229,10 @@ Unary append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
                          [&, call, number](const grpc::Status& status) {
                            latencies[static_cast<size_t>(number)] =
                                seconds_since(call->start) * 1e6;
-                           if (!status.ok()) ++failed;
+                           if (!status.ok()) {
+                             failed = 1;
+                             why = status.error_message();
+                           }
                            delete call;
                            begin();
                            const std::lock_guard lock(mutex);
@@ -240,7 +244,7 @@ Unary append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
   std::unique_lock lock(mutex);
   finished.wait(lock, [&] { return done == calls; });
   const double took = seconds_since(start);
-  if (failed > 0) give_up("a unary append failed");
+  if (failed > 0) give_up("a unary append failed: " + why);
   std::ranges::sort(latencies);
   const auto at = [&](double q) {
     return latencies[static_cast<size_t>(q * static_cast<double>(calls - 1))];

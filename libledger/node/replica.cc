@@ -72,7 +72,8 @@ Result<void> Replica::start(Now now) {
 }
 
 void Replica::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
-  if (!may_write()) return reply(tl::unexpected(not_leader()));
+  // A new leader takes proposals at once and writes them when it has applied an entry of its term.
+  if (role_ != raft::Role::leader) return reply(tl::unexpected(not_leader()));
   intake_.add(std::move(proposal), std::move(reply));
 }
 
@@ -275,6 +276,11 @@ std::string Replica::leader_address() const {
 rpc::Failure Replica::not_leader() const {
   const raft::Member* other =
       leader_ == self_.id ? nullptr : engine_->configuration().find(leader_);
+  if (leader_ == self_.id) {
+    return {{Code::no_leader,
+             fmt::format("{} begins to lead in term {} and is not ready", self_.name, term_.value),
+             "retry in a moment"}};
+  }
   if (other == nullptr) {
     return {{Code::no_leader, fmt::format("{} knows no leader in term {}", self_.name, term_.value),
              "retry in a moment; see 'ledgerctl log status'"}};
