@@ -270,6 +270,7 @@ double read_stream(logpb::v1::Log::Stub& stub) {
 }  // namespace
 
 int main() {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
   const char* program = std::getenv("LEDGERCTL");
   if (program == nullptr) give_up("LEDGERCTL names no program");
   const char* base = std::getenv("TMPDIR");

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -94,27 +95,7 @@ History::~History() = default;
 Result<void> History::apply(const Entry& entry, const Visit& visit) {
   assert(entry.index == applied_index_ + 1);
   past_->set_end(entry.index + 1);
-  if (entry.kind == EntryKind::records) {
-    Cursor cursor(entry.bytes());
-    for (uint32_t i = 0; i < entry.record_count; ++i) {
-      const Stamp stamp{entry.base_offset + i, Time{entry.recorded.ns + i}, entry.rules};
-      const std::optional<Bytes> bytes = take_record(cursor);
-      if (!bytes) break;
-      TRY(book_.follows(stamp));
-      const RecordView record = view_record(*bytes);
-      const book::Verdict verdict = book_.apply(stamp, record, *past_);
-      if (std::optional<Error> error = past_->take_error()) {
-        return tl::unexpected(*std::move(error));
-      }
-      verdicts_.add(stamp.offset, verdict);
-      visit(stamp, record, verdict);
-    }
-    if (!cursor.empty() || book_.next_offset() != entry.next_offset()) {
-      return fail(Code::corrupt_segment,
-                  fmt::format("entry {}: {} records expected, {} bytes left", entry.index.value,
-                              entry.record_count, cursor.rest().size()));
-    }
-  }
+  if (entry.kind == EntryKind::records) TRY(apply_records(entry, visit));
   applied_index_ = entry.index;
   applied_shared_.store(entry.index.value, std::memory_order_release);
   end_.store(book_.next_offset().value, std::memory_order_release);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/entry.h"
@@ -43,6 +44,9 @@ class History {
 
   const book::Book& book() const { return book_; }
 
+  /// Tells which ids `find` will be asked for next, a few dozen at a time, so that they are in cache.
+  void prefetch(std::span<const Id> ids) const;
+
   /// Offset of the first record with this id, if one was applied.
   std::optional<Offset> find(const Id& id) const;
 
@@ -59,6 +63,8 @@ class History {
 
  private:
   class LogPast;
+
+  Result<void> apply_records(const Entry& entry, const Visit& visit);
 
   const log::Log& log_;
   book::Book book_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -11,6 +12,8 @@ namespace {
 
 /// More than this waiting is refused: an unbounded queue only hides that we are too slow.
 constexpr uint64_t waiting_bytes_max = 64 << 20;
+/// So many ids are fetched into the cache together, before the first is looked up.
+constexpr size_t prefetch_ids = 32;
 
 }  // namespace
 
@@ -116,11 +119,18 @@ void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
     run_start = packed.size() - cursor.rest().size();
     run_position = position + 1;
   };
+  std::array<Id, prefetch_ids> ids;
+  Cursor ahead = cursor;
   for (uint32_t position = 0; position < asked->proposal.count; ++position) {
+    if (position % ids.size() == 0) {
+      size_t count = 0;
+      while (count < ids.size() && !ahead.empty()) ids[count++] = Id::load(take_record(ahead)->data());
+      history_.prefetch({ids.data(), count});
+    }
     const size_t start = packed.size() - cursor.rest().size();
     const std::optional<Bytes> bytes = take_record(cursor);
     assert(bytes && bytes->size() >= record_fixed_bytes);  // checked at the door
-    const Id id = Id::load(bytes->data());
+    const Id& id = ids[position % ids.size()];
     if (const std::optional<Offset> first = history_.find(id)) {
       end_run(start, position);
       answer_repeated(*asked, position, *first, view_record(*bytes));
