@@ -1,100 +1,28 @@
 #include "history/history.h"
 
-#include <absl/container/flat_hash_map.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <array>
 #include <cassert>
 #include <utility>
 
 namespace ledger::history {
-namespace {
+History::History(const log::Log& log, const std::array<uint8_t, 16>& hash_key)
+    : log_(log), past_([this](Offset offset) { return read_entry(offset); }, verdicts_, hash_key) {}
 
-/// A record of the log together with the entry that keeps its bytes.
-struct Found {
-  Entry entry;
-  Stamp stamp;
-  RecordView record;
-};
-
-/// Reads the record at `offset` from the entries before `end`.
-Result<Found> read_record(const log::Log& log, Offset offset, Index end) {
-  std::vector<Entry> entries = TRY(log.read_at(offset, end, 1));
-  if (entries.empty() || offset < entries.front().base_offset ||
-      offset >= entries.front().next_offset()) {
+Result<Entry> History::read_entry(Offset offset) const {
+  std::vector<Entry> entries = TRY(log_.read_at(offset, readable_end_, 1));
+  if (entries.empty()) {
     return fail(Code::out_of_range, fmt::format("offset {} is past the end", offset.value));
   }
-  Found found{.entry = std::move(entries.front()), .stamp = {}, .record = {}};
-  const uint64_t number = offset - found.entry.base_offset;
-  found.stamp = {offset, Time{found.entry.recorded.ns + static_cast<int64_t>(number)},
-                 found.entry.rules};
-  Cursor cursor(found.entry.bytes());
-  for (uint64_t i = 0; i < number; ++i) {
-    if (!take_record(cursor)) break;
-  }
-  const std::optional<Bytes> bytes = take_record(cursor);
-  if (!bytes) {
-    return fail(Code::corrupt_segment, fmt::format("entry {}: its records end before offset {}",
-                                                   found.entry.index.value, offset.value));
-  }
-  found.record = view_record(*bytes);
-  return found;
+  return std::move(entries.front());
 }
-
-}  // namespace
-
-/// The book's questions about earlier records, answered from memory (ids, verdicts) and the log.
-class History::LogPast : public book::Past {
- public:
-  LogPast(const log::Log& log, const Verdicts& verdicts) : log_(log), verdicts_(verdicts) {}
-
-  std::optional<Offset> find(const Id& id) override {
-    const auto found = ids_.find(id);
-    if (found == ids_.end()) return std::nullopt;
-    return found->second;
-  }
-
-  void insert(const Id& id, Offset offset) override { ids_.emplace(id, offset); }
-
-  void prefetch(std::span<const Id> ids) override {
-    for (const Id& id : ids) ids_.prefetch(id);
-  }
-
-  RecordView record(Offset offset) override {
-    // A record that was applied and can't be read any more is damage that the log reports and the
-    // node stops on; there is no answer to give in its place.
-    Result<Found> found = read_record(log_, offset, end_);
-    if (!found) {
-      if (!error_) error_ = found.error();
-      return {};
-    }
-    kept_ = *std::move(found);
-    return kept_.record;
-  }
-
-  book::Verdict verdict(Offset offset) override { return verdicts_.at(offset); }
-
-  void set_end(Index end) { end_ = end; }
-  std::optional<Error> take_error() { return std::exchange(error_, std::nullopt); }
-
- private:
-  const log::Log& log_;
-  const Verdicts& verdicts_;
-  absl::flat_hash_map<Id, Offset> ids_;
-  Index end_;   ///< Exclusive end of what may be read: the entry being applied is the last.
-  Found kept_;  ///< Keeps the bytes of the last record given out.
-  std::optional<Error> error_;
-};
-
-History::History(const log::Log& log)
-    : log_(log), past_(std::make_unique<LogPast>(log, verdicts_)) {}
-
-History::~History() = default;
 
 Result<void> History::apply(const Entry& entry, const Visit& visit) {
   assert(entry.index == applied_index_ + 1);
-  past_->set_end(entry.index + 1);
+  readable_end_ = entry.index + 1;
   if (entry.kind == EntryKind::records) TRY(apply_records(entry, visit));
   applied_index_ = entry.index;
   applied_shared_.store(entry.index.value, std::memory_order_release);
@@ -102,12 +30,47 @@ Result<void> History::apply(const Entry& entry, const Visit& visit) {
   return {};
 }
 
+Result<void> History::apply_records(const Entry& entry, const Visit& visit) {
+  Cursor cursor(entry.bytes());
+  std::array<RecordView, book::Book::prefetch_records> group;
+  for (uint32_t done = 0; done < entry.record_count;) {
+    // What a group of records needs is fetched together, before the first of them waits for it.
+    size_t count = 0;
+    while (count < group.size() && done + count < entry.record_count) {
+      const std::optional<Bytes> bytes = take_record(cursor);
+      if (!bytes) break;
+      group[count++] = view_record(*bytes);
+    }
+    if (count == 0) break;
+    book_.prefetch({group.data(), count}, past_);
+    for (const RecordView& record : std::span(group.data(), count)) {
+      const Stamp stamp{entry.base_offset + done, Time{entry.recorded.ns + done}, entry.rules};
+      TRY(book_.follows(stamp));
+      const book::Verdict verdict = book_.apply(stamp, record, past_);
+      if (std::optional<Error> error = past_.take_error()) {
+        return tl::unexpected(*std::move(error));
+      }
+      verdicts_.add(stamp.offset, verdict);
+      visit(stamp, record, verdict);
+      ++done;
+    }
+  }
+  if (!cursor.empty() || book_.next_offset() != entry.next_offset()) {
+    return fail(Code::corrupt_segment, fmt::format("entry {}: {} records expected, {} bytes left",
+                                                   entry.index.value, entry.record_count,
+                                                   cursor.rest().size()));
+  }
+  return {};
+}
+
+void History::prefetch(std::span<const Id> ids) const { past_.prefetch(ids); }
+
 std::optional<Offset> History::find(const Id& id) const {
-  return past_->find(id);
+  return past_.find(id);
 }
 
 Result<book::Verdict> History::judge(Offset first, const RecordView& record) const {
-  const Found found = TRY(read_record(log_, first, applied_index_ + 1));
+  const FoundRecord found = TRY(find_record([this](Offset at) { return read_entry(at); }, first));
   if (std::optional<std::string> field = book::difference(found.record, record)) {
     book::Verdict conflict{.code = book::Code::id_conflict, .first = first};
     conflict.detail.first_offset = first;
@@ -120,7 +83,7 @@ Result<book::Verdict> History::judge(Offset first, const RecordView& record) con
 }
 
 Result<book::Decision> History::recall(Offset offset, std::string* record_bytes) const {
-  const Found found = TRY(read_record(log_, offset, applied_index_ + 1));
+  const FoundRecord found = TRY(find_record([this](Offset at) { return read_entry(at); }, offset));
   book::Verdict verdict = verdicts_.at(offset);
   verdict.duplicate = true;
   if (record_bytes != nullptr) *record_bytes = found.record.bytes;

@@ -1,6 +1,7 @@
 // The book over the log: every committed record, decided once, and what was decided.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "book/book.h"
 #include "book/verdict.h"
+#include "history/past.h"
 #include "history/verdicts.h"
 #include "log/log.h"
 
@@ -24,8 +26,8 @@ namespace ledger::history {
 class History {
  public:
   /// Begins before the first entry. `log` must outlive it.
-  explicit History(const log::Log& log);
-  ~History();
+  /// `hash_key` is for the index of ids: random, and the node's own.
+  History(const log::Log& log, const std::array<uint8_t, 16>& hash_key);
   History(const History&) = delete;
   History& operator=(const History&) = delete;
 
@@ -44,7 +46,8 @@ class History {
 
   const book::Book& book() const { return book_; }
 
-  /// Tells which ids `find` will be asked for next, a few dozen at a time, so that they are in cache.
+  /// Tells which ids `find` will be asked for next, a few dozen at a time, so that they are in
+  /// cache.
   void prefetch(std::span<const Id> ids) const;
 
   /// Offset of the first record with this id, if one was applied.
@@ -62,14 +65,14 @@ class History {
   Result<book::Decided> decided(Offset from, Offset end, size_t bytes_max) const;
 
  private:
-  class LogPast;
-
+  Result<Entry> read_entry(Offset offset) const;
   Result<void> apply_records(const Entry& entry, const Visit& visit);
 
   const log::Log& log_;
   book::Book book_;
-  std::unique_ptr<LogPast> past_;
   Verdicts verdicts_;
+  mutable Past past_;
+  Index readable_end_;  ///< The entry after the one being applied.
   Index applied_index_;
   std::atomic<uint64_t> applied_shared_ = 0;  ///< applied_index_, for other threads.
   std::atomic<uint64_t> end_ = 0;

@@ -74,7 +74,9 @@ struct Told {
     return verdicts;
   }
 
-  void begin_again() { history = std::make_unique<history::History>(*log); }
+  void begin_again() {
+    history = std::make_unique<history::History>(*log, std::array<uint8_t, 16>{});
+  }
 };
 
 }  // namespace

@@ -124,7 +124,8 @@ void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
   for (uint32_t position = 0; position < asked->proposal.count; ++position) {
     if (position % ids.size() == 0) {
       size_t count = 0;
-      while (count < ids.size() && !ahead.empty()) ids[count++] = Id::load(take_record(ahead)->data());
+      while (count < ids.size() && !ahead.empty())
+        ids[count++] = Id::load(take_record(ahead)->data());
       history_.prefetch({ids.data(), count});
     }
     const size_t start = packed.size() - cursor.rest().size();

@@ -179,7 +179,8 @@ void Process::start_node() {
                   .name = identity_.name,
                   .cluster = identity_.cluster,
                   .address = server_->address(),
-                  .version = options_.version};
+                  .version = options_.version,
+                  .hash_key = identity_.hash_key};
   node_ = std::make_unique<Node>(
       self, *log_, raft::make_engine(identity_.member, {}, random_.number()), clock_,
       Node::Hooks{.tell = [this](Level level, std::string_view text) { journal_.say(level, text); },

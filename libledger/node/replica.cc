@@ -47,7 +47,7 @@ Replica::Replica(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine)
     : self_(std::move(self)),
       log_(log),
       engine_(std::move(engine)),
-      history_(log),
+      history_(log, self_.hash_key),
       intake_(history_) {}
 
 Result<void> Replica::start(Now now) {

@@ -1,6 +1,7 @@
 // Consensus, log and book as one deterministic unit: the simulator runs this very code.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,7 @@ struct Self {
   Id cluster;
   std::string address;  ///< Where others reach it: HOST:PORT of the rpc service.
   std::string version;  ///< Of the program.
+  std::array<uint8_t, 16> hash_key{};
 };
 
 /// The instant and the civil time of one loop turn: one clock read each.

@@ -58,7 +58,7 @@ struct Single {
     log.reset();
     log = log::Log::open(disk, random, cluster, {.segment_bytes = 2 << 20}).value();
     replica = std::make_unique<node::Replica>(
-        node::Self{member, "n1", cluster, "127.0.0.1:17400", "test"}, *log,
+        node::Self{member, "n1", cluster, "127.0.0.1:17400", "test", {}}, *log,
         raft::make_engine(member, {}, 1));
     REQUIRE(replica->start(now()));
     settle();
