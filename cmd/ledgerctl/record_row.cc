@@ -145,7 +145,7 @@ std::string RecordPrinter::json(const RecordRow& row) const {
   if (row.offset) object.add("offset", *row.offset);
   object.add_if("index", row.index);
   if (row.uncommitted) object.add("uncommitted", true);
-  if (row.verdict) object.add("verdict", name(*row.verdict));
+  object.add_if("verdict", row.verdict);
   object.add("term", row.term);
   object.add("type", row.own.empty() ? name(static_cast<Kind>(record.kind)) : "raft");
   if (record.readable) object.add("id", record.id);
@@ -171,8 +171,7 @@ std::string RecordPrinter::text(const RecordRow& row) const {
     const std::string decoded = decode_ ? decoded_text(record) : "";
     out += decoded.empty() ? escaped(record.body, Escape::value) : decoded;
   }
-  if (row.verdict && *row.verdict != book::Code::ok)
-    out += fmt::format(" [{}]", name(*row.verdict));
+  if (row.verdict && *row.verdict != "ok") out += fmt::format(" [{}]", *row.verdict);
   if (row.uncommitted) out += " [uncommitted]";
   if (row.path) out += fmt::format(" [{}:{}]", *row.path, row.position.value_or(0));
   return out;

@@ -15,7 +15,7 @@ struct RecordRow {
   std::optional<Offset> offset = {};  ///< Nothing for an entry of consensus itself.
   std::optional<Index> index = {};    ///< Shown offline.
   bool uncommitted = false;
-  std::optional<book::Code> verdict = {};  ///< Shown with `--refused`.
+  std::optional<std::string_view> verdict = {};  ///< Shown with `--refused`.
   Term term = {};
   Time recorded = {};
   Bytes record = {};  ///< The record without its size; of consensus' own entries the payload.

@@ -80,6 +80,18 @@ TxRow tx_row(const book::Decision& decision, const RecordView& record) {
   return row;
 }
 
+TxRow tx_row(const DecidedRecord& record) {
+  const RecordView view = view_record(record.bytes);
+  book::Decision decision;
+  decision.id = view.id;
+  decision.offset = record.offset;
+  decision.recorded = record.recorded;
+  decision.verdict.code = record.code;
+  decision.verdict.first = record.offset;
+  if (record.detail) decision.verdict.detail = *record.detail;
+  return tx_row(decision, view);
+}
+
 std::string tx_json(const TxRow& row, Names& names, bool minor) {
   json::Object object("tx");
   object.add("offset", row.offset).add("id", row.id).add("tx_kind", "transfer");

@@ -9,6 +9,7 @@
 #include "book/command.h"
 #include "book/verdict.h"
 #include "cli/failure.h"
+#include "decided.h"
 #include "names.h"
 
 namespace ledger::cli {
@@ -31,6 +32,9 @@ struct TxRow {
 
 /// What a decision and its record say. `record` is one of kind transact, without its size.
 TxRow tx_row(const book::Decision& decision, const RecordView& record);
+
+/// The same of a record in a stream with details.
+TxRow tx_row(const DecidedRecord& record);
 
 /// The object of kind `tx`. With `minor` amounts are integers in minor units.
 std::string tx_json(const TxRow& row, Names& names, bool minor);
