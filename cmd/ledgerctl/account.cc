@@ -168,7 +168,10 @@ Outcome open(Context& context) {
     return print_opened(context,
                         {now.value.row, now.value.meta, scale.value_or(0), now.as_of, true});
   }
-  Shown shown{{}, meta, scale.value_or(0), decision.offset + 1};
+  Shown shown;
+  shown.meta = meta;
+  shown.scale = scale.value_or(0);
+  shown.as_of = decision.offset + 1;
   shown.row.account = account;
   shown.row.opened_at = decision.recorded;
   return print_opened(context, shown);

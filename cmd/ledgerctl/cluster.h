@@ -27,7 +27,7 @@ Failure with_tried(Error error, const rpc::Client& client);
 template <class T>
 Checked<T> asked(const rpc::Client& client, Result<T> result) {
   if (!result) return tl::unexpected(with_tried(std::move(result).error(), client));
-  return std::move(result);
+  return *std::move(result);
 }
 
 /// Until when a write may still be applied: the cluster's clock, the command's timeout, and 5 s. So

@@ -348,7 +348,7 @@ Outcome append_one(Context& context, const std::string& value) {
   const auto client = TRY(connect(context, Deadline::ordinary));
   fields.valid_until = TRY(ValidUntil::ask(context, *client, Deadline::ordinary)).now();
 
-  rpc::Packed packed{.count = 1};
+  rpc::Packed packed{{}, 1};
   encode_record(packed.records, fields);
   const auto appender = client->append(1);
   appender->submit(std::move(packed));

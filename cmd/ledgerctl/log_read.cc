@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/signals.h"
+#include "cli/text.h"
 #include "log_commands.h"
 #include "record_row.h"
 #include "tx_row.h"
@@ -35,12 +38,13 @@ Checked<void> render_range(rpc::Client& client, const rpc::Range& range, bool de
   while (stop_signal() == 0) {
     const std::optional<book::Decided> decided = TRY(asked(client, reader->next(patience)));
     if (!decided) break;
-    const bool more = TRY(each_record(*decided, [&](const DecidedRecord& record) -> Checked<bool> {
+    const auto visit = [&](const DecidedRecord& record) -> Checked<bool> {
       std::optional<std::string> text = TRY(render(record));
       if (!text) return true;
       TRY(sink(*std::move(text)));
       return --left > 0;
-    }));
+    };
+    const bool more = TRY(each_record(*decided, visit));
     if (!more) break;
     if (range.follow) TRY(idle());
   }
@@ -58,13 +62,16 @@ Checked<std::deque<std::string>> collect_last(rpc::Client& client, const rpc::Ra
     std::deque<std::string> part;
     const auto reader = open_reader(
         client, {.from = low, .to = high, .follow = false, .freshness = range.freshness}, details);
-    while (const auto decided = TRY(asked(client, reader->next(bounded_patience)))) {
-      TRY(each_record(*decided, [&](const DecidedRecord& record) -> Checked<bool> {
-        std::optional<std::string> text = TRY(render(record));
-        if (text) part.push_back(*std::move(text));
-        if (part.size() + found.size() > count) part.pop_front();
-        return true;
-      }));
+    const auto visit = [&](const DecidedRecord& record) -> Checked<bool> {
+      std::optional<std::string> text = TRY(render(record));
+      if (text) part.push_back(*std::move(text));
+      if (part.size() + found.size() > count) part.pop_front();
+      return true;
+    };
+    while (true) {
+      const auto decided = TRY(asked(client, reader->next(bounded_patience)));
+      if (!decided) break;
+      TRY(each_record(*decided, visit));
     }
     found.insert(found.begin(), std::make_move_iterator(part.begin()),
                  std::make_move_iterator(part.end()));

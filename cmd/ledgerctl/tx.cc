@@ -1,6 +1,8 @@
 // ledgerctl tx: post and show transactions.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/json.h"
 #include "cli/text.h"
 #include "log_read.h"
