@@ -17,6 +17,14 @@ bool same_state(const std::vector<Entry>& a, const std::vector<Entry>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
 }
 
+/// How many entries the two begin with in common.
+uint64_t common(const std::vector<Entry>& a, const std::vector<Entry>& b) {
+  const size_t size = std::min(a.size(), b.size());
+  return static_cast<uint64_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(size), b.begin(), same).first -
+      a.begin());
+}
+
 std::string describe(const std::vector<Entry>& state) {
   std::string text = fmt::format("{} entries, terms", state.size());
   uint64_t term = 0;
@@ -46,6 +54,7 @@ std::string History::run() {
   for (int life = 0; life < lives_max && !over_ && broken_.empty(); ++life) {
     plan_fault();
     const int steps = static_cast<int>(1 + below(steps_max));
+    if (!lost_.empty() && chance(50)) append_in_place_of_lost();
     for (int i = 0; i < steps && log_ && broken_.empty(); ++i) step();
     if (!broken_.empty()) break;
     end_life();
@@ -104,6 +113,7 @@ void History::append(const State& entries) {
     queued_.push_back(entry);
   }
   if (log_->last_index().value != planned_.size()) broken("a batch was half appended");
+  if (!log_->waits_for_room()) check_synced();
 }
 
 void History::append() {
@@ -118,8 +128,9 @@ void History::append() {
     } else if (what == 2) {
       entries.push_back(maker.membership(fmt::format("members of {}", ++salt_)));
     } else {
-      const size_t body = what == 3 ? 3000 : below(500);
-      entries.push_back(maker.records(static_cast<uint32_t>(1 + below(4)), body, ++salt_));
+      // Few sizes, so that what comes after a cut often has the size of what was there before.
+      const size_t body = what == 3 ? 3000 : below(2) * 300 + below(3) * 40;
+      entries.push_back(maker.records(static_cast<uint32_t>(1 + below(2)), body, ++salt_));
     }
   }
   append(entries);
@@ -136,6 +147,18 @@ void History::append_again() {
     entries.resize(1 + below(entries.size()));
   }
   append(entries);
+}
+
+/// After a torn tail: an entry that ends just where a lost one did.
+void History::append_in_place_of_lost() {
+  Entry entry = lost_.front();
+  if (entry.kind != EntryKind::records) return;
+  std::string payload(entry.bytes());
+  payload.back() = static_cast<char>(payload.back() ^ 1);  // A byte of a body, if it has one.
+  if (count_records(payload) != entry.record_count) return;
+  entry.payload = std::make_shared<const std::string>(std::move(payload));
+  append(State{entry});
+  if (log_) drain();
 }
 
 /// A new leader has other entries from some place on.
@@ -177,31 +200,50 @@ void History::commit() {
 }
 
 void History::drain() {
+  // The loop goes on while the disk works: sometimes it appends or cuts in the middle of a drain.
+  const size_t queued_before = queued_.size();
+  const State at_start = planned_;
+  bool meanwhile = chance(30);
+  disk_.before_call([&](io::Call call, const std::string&) {
+    if (call != io::Call::sync || !std::exchange(meanwhile, false)) return;
+    chance(50) ? append() : cut();
+  });
   const Result<Synced> synced = log_->drain();
-  if (std::getenv("NARRATE")) fmt::print("drain: {} planned {} committed {} base {}\n", synced ? "ok" : synced.error().message, describe(planned_), committed_.value, describe(base_));
+  disk_.before_call(nullptr);
   if (!synced) {
     ++counts_.failed_calls;
     log_.reset();
     return;
   }
   if (log_->waits_for_room()) {
-    // Votes were written nevertheless; of the entries those up to the reported one.
+    // Votes were written nevertheless, entries in part.
     if (!queued_votes_.empty()) vote_ = queued_votes_.back();
     queued_votes_.clear();
     if (!full_) broken("a segment waits for room on a disk that has some");
     return;
   }
-  if (synced->index != Index(0)) {
-    if (synced->index != log_->last_index() || synced->term != planned_.back().term) {
-      broken(fmt::format("drain reports entry {} of {}", synced->index.value, planned_.size()));
-    }
-  } else if (!queued_.empty() && !same_state(base_, planned_)) {
-    broken("drain does not report what it wrote");
-  }
-  base_ = planned_;
-  queued_.clear();
+  const State written(queued_.begin(), queued_.begin() + static_cast<ptrdiff_t>(queued_before));
+  queued_.erase(queued_.begin(), queued_.begin() + static_cast<ptrdiff_t>(queued_before));
+  base_ = at_start;
   if (!queued_votes_.empty()) vote_ = queued_votes_.back();
   queued_votes_.clear();
+
+  const uint64_t safe = common(base_, planned_);
+  Index lowest = Index(UINT64_MAX);
+  for (const Entry& entry : written) lowest = std::min(lowest, entry.index);
+  const Index expected = safe < lowest.value ? Index() : Index(safe);
+  if (synced->index != expected ||
+      (expected != Index() && synced->term != planned_[safe - 1].term)) {
+    broken(fmt::format("drain reports entry {}, not {}", synced->index.value, expected.value));
+  }
+  check_synced();
+}
+
+/// What is called durable is, and nothing in the queue will replace it.
+void History::check_synced() {
+  if (log_ && log_->synced_index().value > common(base_, planned_)) {
+    broken(fmt::format("entry {} is called synced", log_->synced_index().value));
+  }
 }
 
 void History::read_some() {
@@ -222,26 +264,44 @@ void History::read_some() {
 void History::plan_fault() {
   const uint64_t nth = 1 + below(60);
   constexpr uint64_t torn[] = {1, 13, 511, 700};
-  switch (below(6)) {
+  switch (below(8)) {
     case 0:
     case 1:
       return disk_.stop_at({.nth = nth,
                             .when = static_cast<io::Stop::When>(below(3)),
                             .written_bytes = torn[below(4)]});
     case 2:
-      return disk_.fail({.call = io::Call::sync, .nth = 1 + nth / 4, .forget = chance(80)});
+      return disk_.fail({.call = io::Call::sync, .nth = 1 + nth / 4, .forget = chance(40)});
     case 3:
       return fail_call(nth);
+    case 4:
+      return disk_.fail({.call = io::Call::sync_directory, .nth = 1 + below(3), .forget = false});
+    case 5:
+    case 6:
+      // Written and not synced: what a power cut likes best.
+      return disk_.fail({.call = io::Call::sync,
+                         .path = segment_path(newest_segment()),
+                         .nth = 1 + below(6),
+                         .forget = chance(20)});
     default:
       return;
   }
 }
 
-/// Some call fails. A directory whose sync fails is not forgotten: a file system whose journal can't
-/// be written stops, and no later sync of it succeeds.
+uint64_t History::newest_segment() const {
+  uint64_t newest = 1;
+  for (const std::string& path : disk_.files()) {
+    if (!path.starts_with("segments/")) continue;
+    newest = std::max(newest, number_of(path.substr(9), ".seg").value_or(0));
+  }
+  return newest;
+}
+
+/// Some call fails. A directory whose sync fails is not forgotten: a file system whose journal
+/// can't be written stops, and no later sync of it succeeds.
 void History::fail_call(uint64_t nth) {
-  constexpr io::Call calls[] = {io::Call::create, io::Call::rename, io::Call::remove,
-                                io::Call::sync_directory, io::Call::write, io::Call::sync};
+  constexpr io::Call calls[] = {io::Call::create,         io::Call::rename, io::Call::remove,
+                                io::Call::sync_directory, io::Call::write,  io::Call::sync};
   const io::Call call = calls[below(std::size(calls))];
   disk_.fail({.call = call,
               .nth = call == io::Call::write || call == io::Call::sync ? nth : 1 + nth / 16,
@@ -300,7 +360,6 @@ void History::recover() {
     }
     Result<std::unique_ptr<Log>> log = Log::open(disk_, log_random_, test_cluster(), options_);
     ++counts_.opens;
-    if (std::getenv("NARRATE")) fmt::print("open: {}\n", log ? "ok" : log.error().message);
     if (log && !disk_.stopped()) {
       disk_.drop_plans();
       log_ = *std::move(log);
@@ -309,6 +368,7 @@ void History::recover() {
     if (!log && log.error().code == Code::no_space && full_) {
       full_ = false;
       disk_.set_quota(std::nullopt);
+      disk_.drop_plans();
       continue;
     }
     if (!log && (last || log.error().code != Code::io)) {
@@ -367,6 +427,11 @@ void History::check_recovered() {
   if (recovered.checkpoint.value + recovered.entries.size() != found->size()) {
     broken("recovered entries do not reach from checkpoint to end");
   }
+  lost_.clear();
+  if (recovered.torn && planned_.size() > found->size() &&
+      common(*found, planned_) == found->size()) {
+    lost_.assign(planned_.begin() + static_cast<ptrdiff_t>(found->size()), planned_.end());
+  }
   base_ = planned_ = *found;
   queued_.clear();
   vote_ = recovered.vote;
@@ -408,6 +473,15 @@ Watermark History::testified(const io::MemoryDisk& healthy) const {
 }
 
 std::string History::damage_something() {
+  if (chance(3)) {
+    for (const char* path : vote_paths) disk_.flip(path, below(vote_copy_bytes));
+    return "both votes flipped";
+  }
+  if (chance(5)) {
+    const std::string path = segment_path(newest_segment());
+    disk_.lose(path);
+    return path + " lost";
+  }
   std::vector<std::string> paths = disk_.files();
   const std::string path = paths[below(paths.size())];
   const uint64_t size = disk_.bytes(path).size();
@@ -463,6 +537,7 @@ void History::damage_and_check() {
   ++counts_.damages;
   const Watermark mark = testified(healthy);
   const Result<std::unique_ptr<Log>> log = Log::open(disk_, log_random_, test_cluster(), options_);
+  if (log && what == "both votes flipped") return broken(what + ": not noticed");
   if (!log) {
     const Code code = log.error().code;
     if (code != Code::corrupt_segment && code != Code::offset_gap) {
@@ -492,7 +567,8 @@ void History::damage_and_check() {
     return broken(what + ": another vote");
   }
   if (last < base_.size()) {
-    if (last < mark.index.value) {
+    const bool file_lost = what.find(".seg lost") != std::string::npos;
+    if (last < mark.index.value || file_lost) {
       return broken(fmt::format("{}: entries {} to {} are lost unnoticed, up to {} testified", what,
                                 last + 1, base_.size(), mark.index.value));
     }

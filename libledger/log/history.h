@@ -50,10 +50,12 @@ class History {
   void step();
   void append();
   void append_again();
+  void append_in_place_of_lost();
   void cut();
   void vote();
   void commit();
   void drain();
+  void check_synced();
   void read_some();
   void plan_fault();
   void fail_call(uint64_t nth);
@@ -74,6 +76,7 @@ class History {
   uint64_t below(uint64_t end) { return random_.below(end); }
   bool chance(uint64_t percent) { return below(100) < percent; }
   io::Crash drawn_crash();
+  uint64_t newest_segment() const;
 
   const Kind kind_;
   HistoryCounts& counts_;
@@ -86,6 +89,7 @@ class History {
   State base_;     ///< Durable for certain.
   State planned_;  ///< With all that was queued.
   State queued_;   ///< Entries queued since; one at or below the end so far cuts there.
+  State lost_;     ///< Torn off by the last crash.
   Vote vote_;      ///< Durable for certain.
   std::vector<Vote> queued_votes_;
   Index committed_;

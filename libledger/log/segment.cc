@@ -74,9 +74,11 @@ std::optional<Frame> SegmentReader::frame_at(uint64_t position) {
   const std::optional<Bytes> fixed = view(position, frame_bytes);
   if (!fixed || fixed->size() < frame_bytes) return std::nullopt;
   if (planted(Mistake::image_accepted)) {
-    const auto image = decode_frame(*fixed, load<uint64_t>(fixed->data() + identity_at),
-                                    load<uint64_t>(fixed->data() + position_at));
-    return image ? std::optional(*image) : std::nullopt;
+    auto image = decode_frame(*fixed, load<uint64_t>(fixed->data() + identity_at),
+                              load<uint64_t>(fixed->data() + position_at));
+    if (!image) return std::nullopt;
+    image->position = position;
+    return *image;
   }
   tl::expected<Frame, BadFrame> frame = decode_frame(*fixed, identity_, position);
   if (!frame) return std::nullopt;

@@ -46,6 +46,8 @@ struct Survey {
   Watermark synced;          ///< The furthest that anything testifies.
   Index committed;           ///< The highest that is stored in a vote copy or the newest segment.
   std::vector<Damage> damages;  ///< Of vote copies, chain and newest segment, in this order.
+
+  bool whole() const { return damages.empty(); }
 };
 
 /// Surveys the directory that is the disk's root. `sink` takes the newest segment's entries. A log
