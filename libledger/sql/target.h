@@ -95,8 +95,9 @@ class Target {
 
 /// How a target is opened.
 struct Opening {
-  std::string address;  ///< A path, or a libpq URI.
-  std::string display;
+  bool postgres = false;
+  std::string address;            ///< A path, or a libpq URI.
+  std::string display;            ///< The same without passwords, for messages.
   std::string schema = "ledger";  ///< PostgreSQL only.
   std::string name = "default";   ///< Of the replay, for others that wait.
   bool write = false;
@@ -104,6 +105,8 @@ struct Opening {
   Amounts amounts = Amounts::integer;       ///< SQLite: for `create`.
   Duration connect_timeout{5'000'000'000};  ///< 0: none.
   Duration lock_timeout{5'000'000'000};
+  /// The clock that `connect_timeout` is measured by.
+  std::function<Instant()> now = [] { return Instant{}; };
   /// Hears what the driver itself says about errors, for -vv; may be empty.
   std::function<void(std::string_view)> debug = {};
 };
@@ -111,11 +114,7 @@ struct Opening {
 /// `row_refused` for row `i`, with its offset and table.
 Error row_refused(const Rows& rows, size_t i);
 
-/// Errors besides those of Target: `no_such_file`.
+/// Opens a file. Errors besides those of Target: `no_such_file`.
 Result<std::unique_ptr<Target>> open_sqlite(Opening opening);
-
-/// The same through postgres.so, which is loaded now: from beside the program, else from `driver`,
-/// the directory it is installed in. Errors: `driver_missing`.
-Result<std::unique_ptr<Target>> open_postgres(Opening opening, const std::string& driver);
 
 }  // namespace ledger::sql
