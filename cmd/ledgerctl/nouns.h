@@ -5,6 +5,14 @@
 
 namespace ledger::cli {
 
+Noun node_noun();
+Noun log_noun();
+Noun asset_noun();
+Noun account_noun();
+Noun tx_noun();
+Noun replay_noun();
+Noun segment_noun();
+Noun health_noun();
 Noun version_noun();
 Noun help_noun();
 

@@ -15,10 +15,10 @@ class Context;
 
 /// A flag with a value, or a switch. Global flags are in `global_flags`.
 struct Flag {
-  std::string_view name;        ///< `--from`
+  std::string_view name;        ///< `--from`; or `-n` where there is a letter only.
   std::string_view value = {};  ///< What stands for the value in help, `POS`; empty: a switch.
   std::string_view text = {};   ///< One line of help.
-  char letter = 0;              ///< `n` for `-n`
+  char letter = 0;              ///< `n` for `-n` beside a long name.
   bool many = false;            ///< Values separated by commas or repeated; else the last counts.
 };
 

@@ -10,8 +10,10 @@ namespace ledger::cli {
 namespace {
 
 std::string label(const Flag& flag) {
-  return fmt::format("{}{}{}{}", flag.letter ? fmt::format("-{}, ", flag.letter) : "    ",
-                     flag.name, flag.value.empty() ? "" : " ", flag.value);
+  const std::string letter = flag.letter                   ? fmt::format("-{}, ", flag.letter)
+                             : flag.name.starts_with("--") ? "    "
+                                                           : "";
+  return fmt::format("{}{}{}{}", letter, flag.name, flag.value.empty() ? "" : " ", flag.value);
 }
 
 std::string flag_lines(const std::vector<Flag>& flags) {
@@ -126,18 +128,18 @@ std::string help_json() {
       for (int code : codes) exits.push_back(std::to_string(code));
       std::vector<std::string> examples;
       for (std::string_view example : command.examples) examples.push_back(json::quote(example));
-      out += json::Object("command")
-                 .add("path", command.path)
-                 .add("summary", command.summary)
-                 .add("stage", 1)
-                 .add_json("flags", json::array(names))
-                 .add_json("exits", json::array(exits))
-                 .add("usage", usage(command))
-                 .add_json("examples", json::array(examples))
-                 .add_json("flag_details", json::array(details))
-                 .add_json("exit_details", json::array(special))
-                 .text() +
-             "\n";
+      json::Object object("command");
+      object.add("path", command.path)
+          .add("summary", command.summary)
+          .add("stage", 1)
+          .add_json("flags", json::array(names))
+          .add_json("exits", json::array(exits))
+          .add("usage", usage(command))
+          .add_json("examples", json::array(examples))
+          .add_json("flag_details", json::array(details))
+          .add_json("exit_details", json::array(special));
+      if (!command.notes.empty()) object.add("notes", command.notes);
+      out += object.text() + "\n";
     }
   }
   return out;

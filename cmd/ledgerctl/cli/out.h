@@ -26,6 +26,7 @@ class Out {
   Result<void> close();
 
   void flush_each_line() { each_line_ = true; }
+  bool flushes_each_line() const { return each_line_; }
   bool is_terminal() const { return terminal_; }
   /// Columns of the terminal, or 0 where stdout is none.
   size_t width() const;

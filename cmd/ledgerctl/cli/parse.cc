@@ -19,11 +19,16 @@ std::string shown(std::string_view word) {
   return escaped(word, Escape::line);
 }
 
+/// 0 where a flag has none.
+char letter_of(const Flag& flag) {
+  return flag.name.size() == 2 ? flag.name[1] : flag.letter;
+}
+
 /// The flag that `word` names, `--from=3` and `-n10` included.
 const Flag* flag_named(std::string_view word, const std::vector<Flag>& flags) {
   for (const Flag& flag : flags) {
     if (word.starts_with("--") ? word.substr(0, word.find('=')) == flag.name
-                               : word.size() > 1 && word[1] == flag.letter && flag.letter != 0) {
+                               : word.size() > 1 && word[1] == letter_of(flag)) {
       return &flag;
     }
   }

@@ -14,9 +14,9 @@ const Command& sample() {
       .synopsis = "[VALUE…]",
       .examples = {},
       .flags = {{"--from", "POS", ""},
-                {"--count", "N", "", 'n'},
+                {"-n", "N"},
                 {"--type", "T", "", 0, true},
-                {"--zero", "", "", '0'},
+                {"-0"},
                 {"--follow", "", "", 'f'}},
       .arguments = {"a VALUE", 0, 3},
   };
@@ -33,9 +33,9 @@ TEST_CASE("flags take values in every usual form, and the last one counts") {
                                      "--type", "a,b", "--type=c"})
                         .value();
   CHECK(args.value("--from") == "-10");
-  CHECK(args.value("--count") == "7");
+  CHECK(args.value("-n") == "7");
   CHECK(args.values("--type") == Words{"a", "b", "c"});
-  CHECK(args.has("--zero"));
+  CHECK(args.has("-0"));
   CHECK(args.has("--follow"));
   CHECK(args.count("--verbose") == 2);
   CHECK_FALSE(args.has("--quiet"));
@@ -43,9 +43,9 @@ TEST_CASE("flags take values in every usual form, and the last one counts") {
 }
 
 TEST_CASE("an empty value is a value") {
-  const Args args = parse(sample(), {"", "--from=", "--count", ""}).value();
+  const Args args = parse(sample(), {"", "--from=", "-n", ""}).value();
   CHECK(args.value("--from") == "");
-  CHECK(args.value("--count") == "");
+  CHECK(args.value("-n") == "");
   CHECK(args.arguments() == Words{""});
 }
 
@@ -65,7 +65,7 @@ TEST_CASE("wrong words are named") {
   CHECK(message({"-x"}) == "unknown flag '-x' for 'log read'");
   CHECK(message({"-5"}) == "unknown flag '-5' for 'log read'");
   CHECK(message({"--from"}) == "--from needs a value");
-  CHECK(message({"-n"}) == "--count needs a value");
+  CHECK(message({"-n"}) == "-n needs a value");
   CHECK(message({"--follow=yes"}) == "--follow takes no value");
   CHECK(message({"a", "b", "c", "d"}) == "unexpected argument 'd' for 'log read'");
   CHECK(parse(sample(), {"--dev", "x"}).error().code == Code::not_built);

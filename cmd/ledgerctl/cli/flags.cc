@@ -1,11 +1,8 @@
-// The whole command line in one place: every noun that is built, the flags of every command, and
-// what is promised for later.
+// The flags of every command, and what is promised for later.
 #include <algorithm>
 #include <array>
 
 #include "cli/command.h"
-#include "nouns.h"
-
 namespace ledger::cli {
 namespace {
 
@@ -59,14 +56,6 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
 });
 
 }  // namespace
-
-const std::vector<Noun>& tree() {
-  static const std::vector<Noun> nouns = {
-      version_noun(),
-      help_noun(),
-  };
-  return nouns;
-}
 
 const std::vector<Flag>& global_flags() {
   static const std::vector<Flag> flags = {

@@ -1,0 +1,14 @@
+// Every noun that is built, in the order of help.
+#include "nouns.h"
+
+namespace ledger::cli {
+
+const std::vector<Noun>& tree() {
+  static const std::vector<Noun> nouns = {
+      node_noun(), log_noun(),    asset_noun(),   account_noun(),
+      tx_noun(),   health_noun(), version_noun(), help_noun(),
+  };
+  return nouns;
+}
+
+}  // namespace ledger::cli
