@@ -147,8 +147,11 @@ class Dump {
     if (before) return {};
     if (!wish_.as_tx) return print(printer_.print(row));
     if (record.kind != static_cast<uint8_t>(Kind::transact)) return {};
-    const DecidedRecord decided{
-        .offset = *row.offset, .recorded = row.recorded, .term = row.term, .bytes = row.record};
+    const DecidedRecord decided{.offset = *row.offset,
+                                .recorded = row.recorded,
+                                .term = row.term,
+                                .bytes = row.record,
+                                .as_of = {}};
     TxRow tx = tx_row(decided);
     tx.decided = false;
     return print(context_.json() ? tx_json(tx, names_, false) + "\n" : tx_lines(tx, names_));

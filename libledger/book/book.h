@@ -92,7 +92,7 @@ class Book {
 
   /// Books a known decision without ids, limits or conditions: for projections and checkpoints.
   /// `duplicate` records and refusals move only the position. Errors: `corrupt_segment` where an
-  /// accepted record can't have been accepted on this state.
+  /// accepted record can't have been accepted on this state; the position has moved, no balance.
   Result<void> redo(const Stamp& stamp, const RecordView& record, Code code, bool duplicate);
 
   /// Whether `stamp` may be applied next. Errors: `corrupt_segment`, `rules_too_new`.
@@ -136,8 +136,9 @@ class Book {
 
 /// The whole answer about a record: with its verdict the legs and the effective time of an accepted
 /// transaction and, unless it repeats another, the balances after it, so `book` must have applied
-/// `record` last. `first` is the stamp of the first record with this id: the record's own, unless
-/// `verdict` says otherwise (a duplicate, an id_conflict).
+/// `record` last; an answer about an earlier record is asked for as a duplicate. `first` is the
+/// stamp of the first record with this id: the record's own, unless `verdict` says otherwise (a
+/// duplicate, an id_conflict).
 Decision decide(const Book& book, const Stamp& first, const RecordView& record,
                 const Verdict& verdict);
 

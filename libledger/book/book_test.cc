@@ -161,6 +161,22 @@ TEST_CASE("rows that can't be are not loaded") {
   CHECK(ledger.book.load(AssetRow{"EUR", 2, Offset(9)}));
 }
 
+TEST_CASE("fetching ahead changes nothing, whatever the records are") {
+  const std::vector<examples::Example> log = examples::log();
+  std::vector<RecordView> all;
+  for (const examples::Example& example : log) all.push_back(view_record(example.record));
+  const std::string cut = log[21].record.substr(0, 40);
+  all.push_back(view_record(cut));
+  all.push_back(view_record(cut.substr(0, 17)));
+
+  Ledger ledger;
+  const std::string before = shown(ledger.book);
+  const size_t ids = ledger.past.id_count();
+  ledger.book.prefetch(all, ledger.past);
+  CHECK(shown(ledger.book) == before);
+  CHECK(ledger.past.id_count() == ids);
+}
+
 TEST_CASE("accounts are listed by name, by whole parts of it, and those opened since too") {
   Ledger ledger;
   CHECK(names(ledger.book, "assets") ==

@@ -35,6 +35,7 @@ void decide_record(Bytes input) {
 
   const Digest before = book.digest();
   const RecordView record = view_record(input);
+  book.prefetch({&record, 1}, past);
   const Verdict first = apply(input);
   if (first.code != Code::ok) assert(book.digest() == before);
   const std::string text = encode(first.detail);

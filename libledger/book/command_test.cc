@@ -4,13 +4,13 @@
 #include <doctest/doctest.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/stubs/logging.h>
+#include <ledger/v1/ledger.pb.h>
+#include <ledger/v1/record.pb.h>
 
 #include <cstdlib>
 #include <random>
 
 #include "book/verdict.h"
-#include "ledger/v1/ledger.pb.h"
-#include "ledger/v1/record.pb.h"
 
 namespace ledger::book {
 namespace {

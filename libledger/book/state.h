@@ -39,7 +39,7 @@ class Chunks {
   }
 
  private:
-  static constexpr size_t chunk = 4096;
+  static constexpr size_t chunk = 1024;
   std::vector<std::unique_ptr<std::array<T, chunk>>> chunks_;
   size_t size_ = 0;
 };

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <array>
 #include <cassert>
 #include <utility>
 
@@ -56,14 +55,16 @@ Result<void> History::apply_records(const Entry& entry, const Visit& visit) {
     }
   }
   if (!cursor.empty() || book_.next_offset() != entry.next_offset()) {
-    return fail(Code::corrupt_segment, fmt::format("entry {}: {} records expected, {} bytes left",
-                                                   entry.index.value, entry.record_count,
-                                                   cursor.rest().size()));
+    return fail(Code::corrupt_segment,
+                fmt::format("entry {}: {} records expected, {} bytes left", entry.index.value,
+                            entry.record_count, cursor.rest().size()));
   }
   return {};
 }
 
-void History::prefetch(std::span<const Id> ids) const { past_.prefetch(ids); }
+void History::prefetch(std::span<const Id> ids) const {
+  past_.prefetch(ids);
+}
 
 std::optional<Offset> History::find(const Id& id) const {
   return past_.find(id);

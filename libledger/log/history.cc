@@ -13,29 +13,6 @@ constexpr int steps_max = 60;
 constexpr int lives_max = 6;
 constexpr uint64_t sector_bytes = 512;
 
-bool same_state(const std::vector<Entry>& a, const std::vector<Entry>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), same);
-}
-
-/// How many entries the two begin with in common.
-uint64_t common(const std::vector<Entry>& a, const std::vector<Entry>& b) {
-  const size_t size = std::min(a.size(), b.size());
-  return static_cast<uint64_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<ptrdiff_t>(size), b.begin(), same).first -
-      a.begin());
-}
-
-std::string describe(const std::vector<Entry>& state) {
-  std::string text = fmt::format("{} entries, terms", state.size());
-  uint64_t term = 0;
-  for (const Entry& entry : state) {
-    if (entry.term.value != term)
-      text += fmt::format(" {}@{}", entry.term.value, entry.index.value);
-    term = entry.term.value;
-  }
-  return text;
-}
-
 }  // namespace
 
 History::History(uint64_t seed, Kind kind, HistoryCounts& counts)
@@ -45,8 +22,8 @@ History::History(uint64_t seed, Kind kind, HistoryCounts& counts)
 }
 
 std::string History::run() {
-  base_ = planned_ = {founding_entry()};
-  vote_ = {Term(1), MemberId()};
+  truth_.base = truth_.planned = {founding_entry()};
+  truth_.vote = {Term(1), MemberId()};
   if (!Log::create(disk_, log_random_, test_cluster(), options_, founding_entry())) {
     return "the log could not be founded";
   }
@@ -103,16 +80,8 @@ void History::append(const State& entries) {
     }
     return;
   }
-  for (const Entry& entry : entries) {
-    if (entry.index.value <= planned_.size() &&
-        planned_[entry.index.value - 1].term == entry.term) {
-      continue;
-    }
-    planned_.resize(entry.index.value - 1);
-    planned_.push_back(entry);
-    queued_.push_back(entry);
-  }
-  if (log_->last_index().value != planned_.size()) broken("a batch was half appended");
+  truth_.append(entries);
+  if (log_->last_index().value != truth_.planned.size()) broken("a batch was half appended");
   if (!log_->waits_for_room()) check_synced();
 }
 
@@ -138,8 +107,8 @@ void History::append() {
 
 /// A leader sends what we have already, and perhaps some more.
 void History::append_again() {
-  const uint64_t from = below(planned_.size());
-  State entries(planned_.begin() + static_cast<ptrdiff_t>(from), planned_.end());
+  const uint64_t from = below(truth_.planned.size());
+  State entries(truth_.planned.begin() + static_cast<ptrdiff_t>(from), truth_.planned.end());
   if (chance(50)) {
     Maker maker(*log_);
     entries.push_back(maker.records(1, below(100), ++salt_));
@@ -163,18 +132,18 @@ void History::append_in_place_of_lost() {
 
 /// A new leader has other entries from some place on.
 void History::cut() {
-  if (committed_.value >= planned_.size()) return;
-  const Index first = committed_ + 1 + below(planned_.size() - committed_.value);
+  if (truth_.committed.value >= truth_.planned.size()) return;
+  const Index first = truth_.committed + 1 + below(truth_.planned.size() - truth_.committed.value);
   if (first == Index(1)) return;
   ++counts_.cuts;
   Maker maker(*log_);
-  const Entry& before = planned_[first.value - 2];
+  const Entry& before = truth_.planned[first.value - 2];
   maker.index = first;
-  maker.term = planned_.back().term + 1;
+  maker.term = truth_.planned.back().term + 1;
   maker.offset = before.next_offset();
   maker.time = Time{};
   for (uint64_t i = 0; i + 1 < first.value; ++i) {
-    if (planned_[i].record_count != 0) maker.time = planned_[i].last_recorded();
+    if (truth_.planned[i].record_count != 0) maker.time = truth_.planned[i].last_recorded();
   }
   State entries;
   const uint64_t count = 1 + below(3);
@@ -187,22 +156,22 @@ void History::cut() {
 }
 
 void History::vote() {
-  const Vote last = queued_votes_.empty() ? vote_ : queued_votes_.back();
+  const Vote last = truth_.queued_votes.empty() ? truth_.vote : truth_.queued_votes.back();
   const Vote vote{last.term + 1 + below(3), MemberId(below(4))};
-  queued_votes_.push_back(vote);
+  truth_.queued_votes.push_back(vote);
   log_->save_vote(vote);
 }
 
 void History::commit() {
-  if (committed_.value >= planned_.size()) return;
-  committed_ = committed_ + 1 + below(planned_.size() - committed_.value);
-  log_->set_committed(committed_);
+  if (truth_.committed.value >= truth_.planned.size()) return;
+  truth_.committed = truth_.committed + 1 + below(truth_.planned.size() - truth_.committed.value);
+  log_->set_committed(truth_.committed);
 }
 
 void History::drain() {
   // The loop goes on while the disk works: sometimes it appends or cuts in the middle of a drain.
-  const size_t queued_before = queued_.size();
-  const State at_start = planned_;
+  const size_t queued_before = truth_.queued.size();
+  const State at_start = truth_.planned;
   bool meanwhile = chance(30);
   disk_.before_call([&](io::Call call, const std::string&) {
     if (call != io::Call::sync || !std::exchange(meanwhile, false)) return;
@@ -217,23 +186,20 @@ void History::drain() {
   }
   if (log_->waits_for_room()) {
     // Votes were written nevertheless, entries in part.
-    if (!queued_votes_.empty()) vote_ = queued_votes_.back();
-    queued_votes_.clear();
+    truth_.voted();
     if (!full_) broken("a segment waits for room on a disk that has some");
     return;
   }
-  const State written(queued_.begin(), queued_.begin() + static_cast<ptrdiff_t>(queued_before));
-  queued_.erase(queued_.begin(), queued_.begin() + static_cast<ptrdiff_t>(queued_before));
-  base_ = at_start;
-  if (!queued_votes_.empty()) vote_ = queued_votes_.back();
-  queued_votes_.clear();
+  const State written(truth_.queued.begin(),
+                      truth_.queued.begin() + static_cast<ptrdiff_t>(queued_before));
+  truth_.drained(at_start, queued_before);
 
-  const uint64_t safe = common(base_, planned_);
+  const uint64_t safe = common(truth_.base, truth_.planned);
   Index lowest = Index(UINT64_MAX);
   for (const Entry& entry : written) lowest = std::min(lowest, entry.index);
   const Index expected = safe < lowest.value ? Index() : Index(safe);
   if (synced->index != expected ||
-      (expected != Index() && synced->term != planned_[safe - 1].term)) {
+      (expected != Index() && synced->term != truth_.planned[safe - 1].term)) {
     broken(fmt::format("drain reports entry {}, not {}", synced->index.value, expected.value));
   }
   check_synced();
@@ -241,13 +207,13 @@ void History::drain() {
 
 /// What is called durable is, and nothing in the queue will replace it.
 void History::check_synced() {
-  if (log_ && log_->synced_index().value > common(base_, planned_)) {
+  if (log_ && log_->synced_index().value > common(truth_.base, truth_.planned)) {
     broken(fmt::format("entry {} is called synced", log_->synced_index().value));
   }
 }
 
 void History::read_some() {
-  const Index from(1 + below(planned_.size()));
+  const Index from(1 + below(truth_.planned.size()));
   const Index end = from + 1 + below(5);
   const Result<std::vector<Entry>> read = log_->read(from, end, 1 + below(2000));
   if (!read) {
@@ -256,7 +222,8 @@ void History::read_some() {
   }
   if (read->empty()) return broken("read finds nothing");
   for (size_t i = 0; i < read->size(); ++i) {
-    if (!same((*read)[i], planned_[from.value - 1 + i])) return broken("read finds another entry");
+    if (!same((*read)[i], truth_.planned[from.value - 1 + i]))
+      return broken("read finds another entry");
   }
 }
 
@@ -379,66 +346,18 @@ void History::recover() {
   }
 }
 
-std::vector<History::State> History::possible() const {
-  std::vector<State> states = {base_};
-  State state = base_;
-  for (const Entry& entry : queued_) {
-    if (entry.index.value <= state.size()) {
-      state.resize(entry.index.value - 1);
-      states.push_back(state);
-    }
-    state.push_back(entry);
-    states.push_back(state);
-  }
-  return states;
-}
-
-bool History::may_be(const State& state) const {
-  const std::vector<State> states = possible();
-  return std::any_of(states.begin(), states.end(),
-                     [&](const State& one) { return same_state(one, state); });
-}
-
 void History::check_recovered() {
   if (log_->recovered().torn) ++counts_.torn_tails;
-  const Result<std::vector<Entry>> found =
-      log_->read(Index(1), log_->last_index() + 1, SIZE_MAX / 4);
-  if (!found) return broken("after recovery: " + found.error().message);
-  if (!may_be(*found)) {
-    return broken(fmt::format("recovered {}, durable {}, queued {}", describe(*found),
-                              describe(base_), describe(planned_)));
-  }
-  const Recovered& recovered = log_->recovered();
-  const bool voted =
-      recovered.vote == vote_ ||
-      std::count(queued_votes_.begin(), queued_votes_.end(), recovered.vote) > 0 ||
-      // The stored term is never below that of the last entry.
-      (recovered.vote == Vote{found->back().term, MemberId()} && vote_.term < found->back().term);
-  if (!voted) broken(fmt::format("recovered vote of term {}", recovered.vote.term.value));
-  if (recovered.committed > committed_ || recovered.committed.value > found->size() ||
-      recovered.checkpoint > recovered.committed) {
-    broken("recovered a commit that was none");
-  }
-  std::string configuration;
-  for (uint64_t i = 0; i < recovered.checkpoint.value; ++i) {
-    if ((*found)[i].kind == EntryKind::membership) configuration = (*found)[i].bytes();
-  }
-  if (recovered.configuration != configuration) broken("recovered another configuration");
-  if (recovered.checkpoint.value + recovered.entries.size() != found->size()) {
-    broken("recovered entries do not reach from checkpoint to end");
-  }
+  const State planned = truth_.planned;
+  std::string problem = truth_.take_recovered(*log_);
+  if (!problem.empty()) return broken(std::move(problem));
+  const size_t kept = truth_.base.size();
   lost_.clear();
-  if (recovered.torn && planned_.size() > found->size() &&
-      common(*found, planned_) == found->size()) {
-    lost_.assign(planned_.begin() + static_cast<ptrdiff_t>(found->size()), planned_.end());
+  if (log_->recovered().torn && common(truth_.base, planned) == kept) {
+    lost_.assign(planned.begin() + static_cast<ptrdiff_t>(kept), planned.end());
   }
-  base_ = planned_ = *found;
-  queued_.clear();
-  vote_ = recovered.vote;
-  queued_votes_.clear();
-  committed_ = std::min(committed_, Index(found->size()));
   // The leader says again what is committed.
-  log_->set_committed(committed_);
+  log_->set_committed(truth_.committed);
 }
 
 /// The furthest watermark that some vote copy or entry testifies whose bytes are as in `healthy`.
@@ -553,24 +472,24 @@ void History::damage_and_check() {
   }
   bool noticed = false;
   const uint64_t last = (*log)->last_index().value;
-  if (last > base_.size()) return broken(what + ": more entries than were written");
+  if (last > truth_.base.size()) return broken(what + ": more entries than were written");
   for (Index index(1); index.value <= last; ++index) {
     const Result<std::vector<Entry>> read = (*log)->read(index, index + 1, 1);
     if (!read) {
       noticed = true;
-    } else if (read->size() != 1 || !same(read->front(), base_[index.value - 1])) {
+    } else if (read->size() != 1 || !same(read->front(), truth_.base[index.value - 1])) {
       return broken(fmt::format("{}: entry {} is another", what, index.value));
     }
   }
   const Vote raised{(*log)->last_term(), MemberId()};
-  if ((*log)->recovered().vote != (vote_.term < raised.term ? raised : vote_)) {
+  if ((*log)->recovered().vote != (truth_.vote.term < raised.term ? raised : truth_.vote)) {
     return broken(what + ": another vote");
   }
-  if (last < base_.size()) {
+  if (last < truth_.base.size()) {
     const bool file_lost = what.find(".seg lost") != std::string::npos;
     if (last < mark.index.value || file_lost) {
       return broken(fmt::format("{}: entries {} to {} are lost unnoticed, up to {} testified", what,
-                                last + 1, base_.size(), mark.index.value));
+                                last + 1, truth_.base.size(), mark.index.value));
     }
     ++counts_.damages_in_window;
   } else if (noticed) {

@@ -9,6 +9,7 @@
 #include "io/seeded_random.h"
 #include "log/log.h"
 #include "log/test_entries.h"
+#include "log/truth.h"
 
 namespace ledger::log {
 
@@ -30,10 +31,8 @@ struct HistoryCounts {
 
 /// One history. Same seed, same history.
 ///
-/// The truth is kept beside the log: the states that it may have after a crash are the one after
-/// the last drain that succeeded, and those that the writes queued since would have led to, in
-/// their order. A log that opens in any other state, does not open after crashes alone, or returns
-/// a record that was never written in its place, breaks a promise.
+/// A log that opens in a state that the truth does not allow, does not open after crashes alone, or
+/// returns a record that was never written in its place, breaks a promise.
 class History {
  public:
   enum class Kind { crashes, damage };
@@ -44,7 +43,7 @@ class History {
   std::string run();
 
  private:
-  using State = std::vector<Entry>;
+  using State = Truth::State;
 
   // Steps of a life.
   void step();
@@ -70,8 +69,6 @@ class History {
   Watermark testified(const io::MemoryDisk& healthy) const;
 
   void append(const State& entries);
-  std::vector<State> possible() const;
-  bool may_be(const State& state) const;
   void broken(std::string what);
   uint64_t below(uint64_t end) { return random_.below(end); }
   bool chance(uint64_t percent) { return below(100) < percent; }
@@ -86,13 +83,8 @@ class History {
   Options options_;
   std::unique_ptr<Log> log_;
 
-  State base_;     ///< Durable for certain.
-  State planned_;  ///< With all that was queued.
-  State queued_;   ///< Entries queued since; one at or below the end so far cuts there.
-  State lost_;     ///< Torn off by the last crash.
-  Vote vote_;      ///< Durable for certain.
-  std::vector<Vote> queued_votes_;
-  Index committed_;
+  Truth truth_;
+  State lost_;  ///< Torn off by the last crash.
   bool full_ = false;
   bool over_ = false;
   uint64_t salt_ = 0;

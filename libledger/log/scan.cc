@@ -56,6 +56,8 @@ Result<void> Scan::limit_untrusted() {
 
 void Scan::seek(Offset offset) {
   const std::vector<Link>& links = survey_.chain.links;
+  link_ = 0;
+  reader_.reset();
   // Never past a damaged segment, where the iteration has to end.
   for (size_t i = 1; i < links.size() && links[i].header && !links[i - 1].damage; ++i) {
     if (links[i].header->first_offset <= offset) link_ = i;

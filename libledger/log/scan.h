@@ -41,7 +41,7 @@ class Scan {
 
   void read_all() { all_ = true; }
 
-  /// Goes to the segment that holds record `offset`; what is before it there still comes.
+  /// Goes to the segment that holds record `offset`, back too; what is before it there still comes.
   void seek(Offset offset);
 
   /// The next entry; nothing at the end. At damage the error, after every whole entry before it:

@@ -7,8 +7,8 @@
 
 #include "log/v1/log.grpc.pb.h"
 #include "rpc/address.h"
-#include "rpc/grpc_log.h"
 #include "rpc/limits.h"
+#include "rpc/process.h"
 
 namespace ledger::rpc {
 namespace {
@@ -30,6 +30,7 @@ grpc::ChannelArguments channel_arguments() {
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // We know what may be sent again; gRPC does not.
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes_max);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_time_ms);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_timeout_ms);
   arguments.SetMaxReceiveMessageSize(response_bytes_max);
@@ -49,7 +50,7 @@ bool may_retry(Code code) {
 
 Cluster::Cluster(ClientOptions options)
     : options_(std::move(options)), deadline_(options_.patience) {
-  silence_grpc();
+  prepare_process();
 }
 
 void Cluster::say(int level, const std::string& text) const {

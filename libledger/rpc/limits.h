@@ -10,6 +10,10 @@ constexpr int request_bytes_max = 2 * static_cast<int>(entry_bytes_max);
 /// The largest a client takes. Answers to commands are larger than they: a leg brings two balances.
 constexpr int response_bytes_max = 32 << 20;
 
+/// What gRPC reads from a socket at once. Left alone it goes up to 4 MiB, in blocks that malloc
+/// gives back to the kernel each time.
+constexpr int read_chunk_bytes_max = 256 << 10;
+
 /// A connection on which nothing was heard for so long is asked for a sign of life, and dropped
 /// without one.
 constexpr int keepalive_time_ms = 20'000;

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "rpc/address.h"
-#include "rpc/grpc_log.h"
 #include "rpc/host.h"
 #include "rpc/ledger_service.h"
 #include "rpc/limits.h"
 #include "rpc/log_service.h"
+#include "rpc/process.h"
 
 namespace ledger::rpc {
 namespace {
@@ -40,6 +40,7 @@ void set_limits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(request_bytes_max);
   builder.SetMaxSendMessageSize(-1);
+  builder.AddChannelArgument(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes_max);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, calls_per_connection_max);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, handshake_timeout_ms);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_time_ms);
@@ -111,7 +112,7 @@ Result<std::unique_ptr<RpcServer>> RpcServer::start(const ServerOptions& options
                 "rpc address " + address.text() + " is not on loopback, and there is no TLS",
                 "listen on 127.0.0.1 or ::1");
   }
-  silence_grpc();
+  prepare_process();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   auto server = std::make_unique<GrpcServer>(options, address);
   TRY(server->listen(options.reflection));

@@ -41,6 +41,7 @@ def main():
                     source.flush()
                     source.seek(0)
                     writer = node.popen("log", "append", "--input", "json", "-o", "json", "-t", "2s",
+                                        "--window", "256",
                                         stdin=source, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL)
                 answered = 0
