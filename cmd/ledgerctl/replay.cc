@@ -214,9 +214,13 @@ Checked<sql::Report> compare(Context& context, history::Source& source, bool fas
   return report;
 }
 
+std::string count_text(uint64_t differences) {
+  return fmt::format("{} difference{}", differences, differences == 1 ? "" : "s");
+}
+
 Failure differs(const sql::Report& report, const std::string& target) {
   return Error{Code::differs,
-               fmt::format("{}: {} differences from the log", target, report.differences),
+               fmt::format("{}: {} from the log", target, count_text(report.differences)),
                "ledgerctl replay run --rebuild --yes makes it anew"};
 }
 
@@ -228,7 +232,7 @@ Outcome verify(Context& context) {
   if (report->stopped) return 128 + stop_signal();
   if (report->differences > 0) {
     if (!context.json()) {
-      TRY(context.out.line(fmt::format("{} differences", report->differences)));
+      TRY(context.out.line(count_text(report->differences)));
     }
     return tl::unexpected(differs(*report, TRY(opening_of(context, false)).display));
   }

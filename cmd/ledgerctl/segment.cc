@@ -214,8 +214,7 @@ Outcome print_plan(Context& context, const LogPath& path, const log::RepairPlan&
   object.add("job", "repair")
       .add("ok", true)
       .add_json("steps", json::array(steps))
-      .add("count", plan.records)
-      .add("next_offset", plan.next_offset);
+      .add("count", plan.records);
   TRY(context.out.line(add_numbers(object, path, plan).text()));
   return 0;
 }
@@ -233,10 +232,9 @@ Outcome print_summary(Context& context, const LogPath& path, const log::RepairPl
     return 0;
   }
   json::Object object("summary");
-  object.add("job", "repair")
-      .add("count", plan.records)
-      .add("next_offset", plan.next_offset)
-      .add("elapsed_ms", std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count())
+  object.add("job", "repair").add("count", plan.records);
+  if (!plan.steps.empty()) object.add("next_offset", plan.next_offset);
+  object.add("elapsed_ms", std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count())
       .add("per_second", 0);
   TRY(context.out.line(add_numbers(object, path, plan).text()));
   return 0;

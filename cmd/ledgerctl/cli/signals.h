@@ -4,7 +4,7 @@
 namespace ledger::cli {
 
 /// From now on the two signals only set what `stop_signal` says, and interrupt blocking calls once.
-/// The same signal again ends the program.
+/// The same signal again, half a second later or more, ends the program.
 void catch_stop_signals();
 
 /// The signal that came, or 0.
