@@ -67,6 +67,7 @@ constexpr auto rows = std::to_array<Row>({
     {Code::schema_too_new, "schema_too_new", 78},
     {Code::format_too_new, "format_too_new", 78},
     {Code::rules_too_new, "rules_too_new", 78},
+    {Code::protocol_mismatch, "protocol_mismatch", 78},
     {Code::torn_tail, "torn_tail", 1},
     {Code::replica_changed, "replica_changed", 1},
     {Code::differs, "differs", 1},

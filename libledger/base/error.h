@@ -77,6 +77,7 @@ enum class Code {
   schema_too_new,
   format_too_new,
   rules_too_new,
+  protocol_mismatch,
   // 1: a well-formed "no".
   torn_tail,
   replica_changed,

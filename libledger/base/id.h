@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstring>
 #include <optional>
@@ -16,6 +17,13 @@ struct Id {
   std::array<uint8_t, 16> bytes{};
 
   friend constexpr auto operator<=>(const Id&, const Id&) = default;
+  /// Two comparisons instead of a call: ids are compared more often than anything else.
+  friend constexpr bool operator==(const Id& a, const Id& b) {
+    using Halves = std::array<uint64_t, 2>;
+    const auto x = std::bit_cast<Halves>(a.bytes);
+    const auto y = std::bit_cast<Halves>(b.bytes);
+    return x[0] == y[0] && x[1] == y[1];
+  }
 
   /// The id in the first 16 of `from`, which must have them.
   static Id load(const char* from) {

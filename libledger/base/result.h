@@ -19,8 +19,8 @@ inline tl::unexpected<Error> fail(Code code, std::string message, std::string hi
 }
 
 /// What TRY takes out of a Result: its value, or nothing of a Result<void>.
-template <class T>
-T take_value(Result<T>&& result) {
+template <class T, class E>
+T take_value(tl::expected<T, E>&& result) {
   if constexpr (!std::is_void_v<T>) return *std::move(result);
 }
 
@@ -28,9 +28,9 @@ T take_value(Result<T>&& result) {
 
 /// The value of a Result, or return its error to our caller. Alone, or right of `=`, once per
 /// statement.
-#define TRY(expression)                                                                       \
-  __extension__({                                                                             \
-    auto ledger_try = (expression);                                                           \
-    if (!ledger_try) return ::tl::unexpected<::ledger::Error>(std::move(ledger_try).error()); \
-    ::ledger::take_value(std::move(ledger_try));                                              \
+#define TRY(expression)                                                      \
+  __extension__({                                                            \
+    auto ledger_try = (expression);                                          \
+    if (!ledger_try) return ::tl::unexpected(std::move(ledger_try).error()); \
+    ::ledger::take_value(std::move(ledger_try));                             \
   })

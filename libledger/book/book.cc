@@ -17,6 +17,17 @@ Result<void> bad_row(std::string what) {
   return fail(ledger::Code::invalid_message, std::move(what));
 }
 
+/// The accounts of the first leg, if `body` is a transaction with one: a guess, not a check.
+std::optional<Leg> peek_leg(Bytes body) {
+  constexpr Bytes before_debit = "\x0a\x10";
+  constexpr Bytes before_credit = "\x12\x10";
+  if (body.size() < 38 || body.substr(2, 2) != before_debit ||
+      body.substr(20, 2) != before_credit) {
+    return std::nullopt;
+  }
+  return Leg{Id::load(body.data() + 4), Id::load(body.data() + 22), 0};
+}
+
 bool is_total(Uint128 total) {
   return total <= static_cast<Uint128>(int128_max);
 }
@@ -87,6 +98,30 @@ Verdict Book::apply(const Stamp& stamp, const RecordView& record, Past& past) {
   Verdict verdict = state_->decide(stamp, record);
   past.insert(record.id, stamp.offset);
   return verdict;
+}
+
+void Book::prefetch(std::span<const RecordView> records, Past& past) const {
+  std::array<Id, 4 * prefetch_records> ids;
+  size_t count = 0;
+  for (const RecordView& record : records) {
+    if (record.readable && count < ids.size()) ids[count++] = record.id;
+  }
+  past.prefetch({ids.data(), count});
+
+  // First the slots of the accounts, then, through them, the rows.
+  count = 0;
+  for (const RecordView& record : records) {
+    if (static_cast<Kind>(record.kind) != Kind::transact || count + 2 > ids.size()) continue;
+    const std::optional<Leg> leg = peek_leg(record.body);
+    if (!leg) continue;
+    ids[count++] = leg->debit;
+    ids[count++] = leg->credit;
+  }
+  for (size_t i = 0; i < count; ++i) state_->account_of.prefetch(ids[i]);
+  for (size_t i = 0; i < count; ++i) {
+    const std::optional<AccountIndex> account = state_->find(ids[i]);
+    if (account) state_->rows.prefetch(*account);
+  }
 }
 
 Result<void> Book::redo(const Stamp& stamp, const RecordView& record, Code code, bool duplicate) {
@@ -200,7 +235,7 @@ Result<void> Book::load(const AccountRow& row) {
   if (account.floor && account.ceiling && *account.floor > *account.ceiling) {
     return bad_row(what + " has a floor above its ceiling");
   }
-  state_->add_account(account, row.opened);
+  state_->add_account(account, row.opened, row.opened_at);
   Row& added = state_->rows[state_->rows.size() - 1];
   added.debits = row.debits_posted;
   added.credits = row.credits_posted;

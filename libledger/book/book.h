@@ -85,6 +85,11 @@ class Book {
   /// rules): that is the caller's to check with `follows`, and asserted.
   Verdict apply(const Stamp& stamp, const RecordView& record, Past& past);
 
+  /// Fetches what the next records will need of ids and accounts into the processor's caches. Worth
+  /// it for a few dozen records at a time (`prefetch_records`), right before they are applied.
+  void prefetch(std::span<const RecordView> records, Past& past) const;
+  static constexpr size_t prefetch_records = 32;
+
   /// Books a known decision without ids, limits or conditions: for projections and checkpoints.
   /// `duplicate` records and refusals move only the position. Errors: `corrupt_segment` where an
   /// accepted record can't have been accepted on this state.

@@ -229,8 +229,8 @@ std::string sentence(const Id& id, Kind kind, const Verdict& verdict, const Deta
              values.amount(detail.needed) + " (floor " + values.amount(detail.floor) + ")";
     case Code::ceiling_exceeded:
       return account + " has " + values.amount(detail.posted) + " posted, " +
-             values.amount(detail.added) + " more would pass it (ceiling " +
-             values.amount(detail.ceiling) + ")";
+             values.amount(detail.added) + " more would pass the ceiling " +
+             values.amount(detail.ceiling);
     default:
       return std::string(name(verdict.code));
   }

@@ -19,6 +19,9 @@ class MemoryIndex : public Past {
   void prefetch(std::span<const Id> ids) override;
   Verdict verdict(Offset offset) override;
 
+  /// Makes room for so many ids.
+  void reserve(size_t ids) { ids_.reserve(ids); }
+
   /// Keeps what was decided about the record at the next offset.
   void add(const Verdict& verdict);
 

@@ -33,6 +33,7 @@ AccountRow BookState::account_row(AccountIndex i) const {
   out.credits_posted = row.credits;
   out.version = row.version;
   out.opened = labels[i].opened;
+  out.opened_at = labels[i].opened_at;
   out.last_offset = row.last_offset;
   return out;
 }
@@ -42,19 +43,19 @@ void BookState::add_asset(const Asset& asset, Offset offset) {
   assets.push_back({asset.code, asset.scale, offset});
 }
 
-void BookState::add_account(const Account& account, Offset offset) {
+void BookState::add_account(const Account& account, Offset opened, Time opened_at) {
   const auto i = static_cast<AccountIndex>(rows.size());
   Row row;
   row.floor = account.floor.value_or(0);
   row.ceiling = account.ceiling.value_or(0);
-  row.last_offset = offset;
+  row.last_offset = opened;
   row.asset = asset_of.at(account.asset);
   row.kind = account.kind;
   row.has_floor = account.floor.has_value();
   row.has_ceiling = account.ceiling.has_value();
   rows.push_back(row);
-  labels.push_back(
-      {account.account, offset, names.size(), static_cast<uint8_t>(account.name.size())});
+  labels.push_back({account.account, opened, opened_at, names.size(),
+                    static_cast<uint8_t>(account.name.size())});
   names += account.name;
   account_of.emplace(account.account, i);
   account_named.insert(i);
@@ -136,7 +137,7 @@ Verdict BookState::decide_account(const Stamp& stamp) {
   if (const std::optional<AccountIndex> holder = find(account.name)) {
     return refusal(stamp, Code::name_taken, {.name = account.name, .holder = labels[*holder].id});
   }
-  add_account(account, stamp.offset);
+  add_account(account, stamp.offset, stamp.recorded);
   return Verdict{.first = stamp.offset};
 }
 

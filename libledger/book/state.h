@@ -26,6 +26,13 @@ class Chunks {
   T& operator[](size_t i) { return (*chunks_[i / chunk])[i % chunk]; }
   const T& operator[](size_t i) const { return (*chunks_[i / chunk])[i % chunk]; }
 
+  /// Brings element `i` into the cache, wherever it lies on its lines.
+  void prefetch(size_t i) const {
+    const char* const at = reinterpret_cast<const char*>(&(*this)[i]);
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + sizeof(T) - 1);
+  }
+
   T& push_back(T value) {
     if (size_ % chunk == 0) chunks_.push_back(std::make_unique<std::array<T, chunk>>());
     return (*this)[size_++] = std::move(value);
@@ -59,6 +66,7 @@ struct Row {
 struct Label {
   Id id;
   Offset opened;
+  Time opened_at;
   uint64_t name_at = 0;  ///< In BookState::names.
   uint8_t name_size = 0;
 };
@@ -130,7 +138,7 @@ struct BookState {
 
   /// Adds rows that are known to be new.
   void add_asset(const Asset& asset, Offset offset);
-  void add_account(const Account& account, Offset offset);
+  void add_account(const Account& account, Offset opened, Time opened_at);
 
   /// Says that a row is about to change.
   void mark(AccountIndex i);

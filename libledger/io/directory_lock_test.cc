@@ -143,17 +143,17 @@ TEST_CASE("a note that makes no sense is left out of the message") {
   const TemporaryDirectory directory;
   const auto lock = DirectoryLock::take(directory.path(), start);
   const std::string used = directory.path() + " is used by ";
-  for (const auto& [note, message] : {std::pair<std::string, std::string>("", "another process"),
-                                      {"x", "another process"},
-                                      {"-4", "another process"},
-                                      {"99999999999999999999 2026-01-01", "another process"},
-                                      {"12", "pid 12"},
-                                      {"12 never", "pid 12"},
-                                      {std::string(500, '1'), "another process"},
-                                      {"12 \x1b[31m", "pid 12"}}) {
-    CAPTURE(note);
-    std::ofstream(directory / "lock") << note;
-    CHECK(DirectoryLock::take(directory.path(), start).error().message == used + message);
+  for (const auto& example : {std::pair<std::string, std::string>("", "another process"),
+                              {"x", "another process"},
+                              {"-4", "another process"},
+                              {"99999999999999999999 2026-01-01", "another process"},
+                              {"12", "pid 12"},
+                              {"12 never", "pid 12"},
+                              {std::string(500, '1'), "another process"},
+                              {"12 \x1b[31m", "pid 12"}}) {
+    CAPTURE(example.first);
+    std::ofstream(directory / "lock") << example.first;
+    CHECK(DirectoryLock::take(directory.path(), start).error().message == used + example.second);
   }
 }
 

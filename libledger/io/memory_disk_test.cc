@@ -131,6 +131,10 @@ TEST_CASE("a file that was created and synced is gone unless its directory was s
   kept.crash({.names = Names::kept});
   CHECK(kept.bytes("d/a") == "bytes");
 
+  REQUIRE(lost.sync_directory("d"));  // Nothing is left that could become durable.
+  lost.crash();
+  CHECK(lost.files().empty());
+
   REQUIRE(disk.sync_directory("d"));
   CHECK(after(disk, {}, "d/a") == "bytes");
 }
@@ -221,8 +225,9 @@ TEST_CASE("a failed sync forgets: it reads as written, syncs as clean, and is lo
   CHECK(after(disk, {.writes = Writes::kept}) == "old BYTES");
 
   MemoryDisk evicted = disk;
+  REQUIRE(open(evicted, "a")->write(4, "b"));
   evicted.evict();
-  CHECK(evicted.bytes("a") == "old BYTES");
+  CHECK(evicted.bytes("a") == "old bYTES");
 
   disk.restart();  // a new process finds the pages as they were and writes them again
   const auto again = open(disk, "a");
@@ -302,6 +307,7 @@ TEST_CASE("each mutating call can be the one that fails") {
     CAPTURE(nth);
     MemoryDisk disk;
     disk.fail({.nth = nth});
+    REQUIRE(disk.list(""));  // Changes nothing, and counts for nothing.
     CHECK(scenario(disk).has_value() == (nth == 8));
     CHECK(disk.mutations() == std::min<uint64_t>(nth, 7));
   }
@@ -311,7 +317,6 @@ TEST_CASE("a stop before, in and after a write leaves nothing, a part and all of
   for (const auto& [when, bytes] : {std::pair(Stop::When::before, "old"),
                                     {Stop::When::middle, "ned"},
                                     {Stop::When::after, "new"}}) {
-    CAPTURE(bytes);
     MemoryDisk disk = disk_with("old");
     const auto file = open(disk, "a");
     disk.stop_at({.nth = 2, .when = when, .written_bytes = 2});
@@ -397,6 +402,8 @@ TEST_CASE("damage at rest is seen and durable at once") {
   CHECK(disk.bytes("b") != std::string("ABc\0\0dEF", 8));
   disk.cut("b", 3);
   CHECK(after(disk, {}, "b").size() == 3);
+  REQUIRE(open(disk, "b")->write(5, "!"));
+  CHECK(disk.bytes("b").substr(3) == std::string("\0\0!", 3));
   disk.lose("a");
   disk.crash({.names = Names::kept});
   CHECK(disk.files() == List{"b"});

@@ -11,45 +11,20 @@
 #include "base/result.h"
 #include "io/clock.h"
 #include "io/disk.h"
+#include "log/damage.h"
+#include "log/format.h"
 
 namespace ledger::log {
 
-/// How far the log was durable: segment number, end of the last synced entry in it, and that
-/// entry's index and term. Every entry and every vote copy carries one; recovery believes the
-/// furthest it finds.
-struct Watermark {
-  uint64_t segment = 0;
-  uint64_t end = 0;
-  Index index;
-  Term term;
-
-  friend constexpr auto operator<=>(const Watermark&, const Watermark&) = default;
-};
-
 struct Options {
-  uint64_t segment_bytes = 64 << 20;  ///< At least segment_bytes_min.
+  /// At least segment_bytes_min; less is for tests. An entry that fits into no segment gets a
+  /// larger one.
+  uint64_t segment_bytes = 64 << 20;
+  /// So much of the newest entries' payload stays in memory for readers; whatever waits for the
+  /// disk stays anyhow.
+  size_t cache_bytes = 8 << 20;
 };
 constexpr uint64_t segment_bytes_min = 2 << 20;
-
-/// Bytes that were once synced and are now different or gone.
-struct Damage {
-  std::string path;
-  uint64_t position = 0;
-  uint32_t stored_crc = 0;
-  uint32_t computed_crc = 0;
-  Index first_missing;           ///< 0: not known.
-  Index end_missing;             ///< First index after the hole.
-  std::optional<Offset> offset;  ///< Of the first record that can't be read, where known.
-  Error error;                   ///< `corrupt_segment` or `offset_gap`, ready to print.
-};
-
-/// What a crash left after the last synced place: never promised, cut at open.
-struct TornTail {
-  std::string path;
-  uint64_t position = 0;
-  uint64_t bytes = 0;  ///< From `position` to the last byte that is not zero.
-  Offset next_offset;  ///< Of the record that would have stood there.
-};
 
 /// What `open` found and consensus must be told.
 struct Recovered {
@@ -57,8 +32,8 @@ struct Recovered {
   Watermark synced;
   Index committed;               ///< As stored: at least this much was committed.
   std::optional<TornTail> torn;  ///< Was cut; worth one log line.
-  // The consensus checkpoint: end of the predecessor of the newest segment whose first index - 1 is
-  // at or below `committed`; 0 where that is the first segment.
+  /// The consensus checkpoint: end of the predecessor of the newest segment whose first index - 1
+  /// is at or below `committed`; 0 where that is the first segment.
   Index checkpoint;
   Term checkpoint_term;
   std::string configuration;  ///< Encoded, in force at the checkpoint; empty at 0.
@@ -95,7 +70,8 @@ class Log {
   static Result<void> create_empty(io::Disk& disk, io::Random& random, const Id& cluster,
                                    const Options& options);
 
-  /// True where `disk` holds anything of a log.
+  /// True where `disk` holds a log, or what is left of one. What a crash in the middle of `create`
+  /// leaves is none: `create` may be called again. Errors: `format_too_new`, `io`.
   static Result<bool> exists(io::Disk& disk);
 
   /// Recovers a log: tells a torn tail (cut, reported) from damage, writes again in place what may
@@ -106,6 +82,7 @@ class Log {
   static Result<std::unique_ptr<Log>> open(io::Disk& disk, io::Random& random, const Id& cluster,
                                            const Options& options);
 
+  /// What open found; does not change afterwards.
   virtual const Recovered& recovered() const = 0;
 
   // ---- The write side, for the loop. ----
@@ -121,14 +98,20 @@ class Log {
   virtual Index synced_index() const = 0;
 
   /// Whether `payload_bytes` more can be taken: false while the disk has no room for the next
-  /// segment. The error is `no_space` with what is free and what is needed.
+  /// segment. The error is `no_space` with what is free and what is needed. While `has_room(0)`
+  /// fails or `waits_for_room`, call `drain` about once a second: it tries again.
   virtual Result<void> has_room(uint64_t payload_bytes) const = 0;
+
+  /// Entries are queued that found no room after all. They are written by a later drain; votes do
+  /// not wait behind them.
+  virtual bool waits_for_room() const = 0;
 
   /// Queues consecutive entries. Where the first is at or below `last_index()`, entries equal in
   /// term to ours are skipped and the log is cut at the first that differs: the next segment begins
   /// there. What follows equal entries is kept.
   /// Errors: `no_space` (nothing was queued); `internal` for a cut at or below `set_committed`, a
-  /// gap, an offset or a time that does not follow.
+  /// gap, an offset or a time that does not follow, a payload that is not `record_count` records;
+  /// `io` after a drain failed.
   virtual Result<void> append(std::span<const Entry> entries) = 0;
 
   /// Queues both copies of a new term or vote. Nobody may hear of it before a drain has ended.
@@ -144,8 +127,9 @@ class Log {
 
   // ---- The disk's side. ----
 
-  /// Writes and syncs all that is queued, then prepares a piece of the next segment. Without work
-  /// it only prepares. Errors: `io`, fatal: stop the process, nothing is retried.
+  /// Writes and syncs all that is queued. Prepares a piece of the next segment, where there is
+  /// nothing to write or preparation has fallen behind. Errors: `io`, fatal: stop the process,
+  /// nothing is retried, every later call fails.
   virtual Result<Synced> drain() = 0;
 
   /// Whether `drain` has writes to do, or a segment to prepare.
@@ -155,12 +139,13 @@ class Log {
   // ---- Readers. Every byte read is checked. ----
 
   /// Entries from index `from` up to, not including, `end`: at least one where there is one, then
-  /// as many as fit into `bytes_max` of payload. Queued ones are served from memory.
+  /// as many as fit into `bytes_max` of payload. Queued ones are served from memory. Nothing where
+  /// `from` is the next entry to come or `end` is not above it. At damage what is whole before it.
   /// Errors: `out_of_range`, `corrupt_segment`, `io`.
   virtual Result<std::vector<Entry>> read(Index from, Index end, size_t bytes_max) const = 0;
 
   /// Like `read`, from the entry that holds record `from`; entries without records are left out.
-  /// `end` bounds by index.
+  /// `end` bounds by index. Nothing where no record at or after `from` is below it.
   virtual Result<std::vector<Entry>> read_at(Offset from, Index end, size_t bytes_max) const = 0;
 
   /// The first offset recorded at or after `time`, or `next_offset()` as of `end`.

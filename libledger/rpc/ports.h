@@ -30,7 +30,7 @@ using Reply = std::function<void(Answer<T>)>;
 
 /// Records to write, checked (`book::check`) and packed one after the other, sizes first.
 struct Proposal {
-  std::string packed;
+  std::string packed;  ///< At most entry_bytes_max: fits one entry.
   uint32_t count = 0;
   bool decisions = false;  ///< Whether `Outcome::decisions` is wanted.
 };
@@ -82,7 +82,8 @@ struct NodeStatus {
   std::optional<book::Digest> digest;  ///< As of `applied`.
   Time clock;  ///< max(our clock, log time): what `valid_until` is held against.
   Id cluster;
-  bool ready = false;  ///< Has a leader and has applied what was committed when it started.
+  bool ready = false;   ///< Has a leader and has applied what was committed when it started.
+  std::string version;  ///< Of the program.
 };
 
 struct Server {

@@ -1,0 +1,146 @@
+#include "cli/help.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/json.h"
+
+namespace ledger::cli {
+namespace {
+
+std::string label(const Flag& flag) {
+  return fmt::format("{}{}{}{}", flag.letter ? fmt::format("-{}, ", flag.letter) : "    ",
+                     flag.name, flag.value.empty() ? "" : " ", flag.value);
+}
+
+std::string flag_lines(const std::vector<Flag>& flags) {
+  size_t width = 0;
+  for (const Flag& flag : flags) width = std::max(width, label(flag).size());
+  std::string out;
+  for (const Flag& flag : flags)
+    out += fmt::format("  {:<{}}  {}\n", label(flag), width, flag.text);
+  return out;
+}
+
+std::string example_lines(const std::vector<std::string_view>& examples) {
+  std::string out = "\nExamples:\n";
+  for (std::string_view example : examples) out += fmt::format("  {}\n", example);
+  return out;
+}
+
+std::string two_columns(const std::vector<std::pair<std::string, std::string_view>>& rows) {
+  size_t width = 0;
+  for (const auto& [left, right] : rows) width = std::max(width, left.size());
+  std::string out;
+  for (const auto& [left, right] : rows) out += fmt::format("  {:<{}}  {}\n", left, width, right);
+  return out;
+}
+
+std::string usage(const Command& command) {
+  return fmt::format("ledgerctl {}{}{}", command.path, command.synopsis.empty() ? "" : " ",
+                     command.synopsis);
+}
+
+}  // namespace
+
+std::string program_help() {
+  std::string out = "Money on a replicated log: one program is client, node and offline tool.\n";
+  out += example_lines({"ledgerctl node start --data-dir ./n1 --bootstrap",
+                        "ledgerctl log append hello",
+                        "ledgerctl replay run sqlite:books.db --verify"});
+  out += "\nCommands:\n";
+  std::vector<std::pair<std::string, std::string_view>> rows;
+  for (const Noun& noun : tree()) {
+    std::string verbs;
+    if (noun.has_verbs()) {
+      for (const Command& command : noun.commands) {
+        verbs += verbs.empty() ? " " : "|";
+        verbs += command.path.substr(noun.name.size() + 1);
+      }
+    }
+    rows.emplace_back(std::string(noun.name) + verbs, noun.summary);
+  }
+  out += two_columns(rows);
+  out += "\nFlags of every command:\n" + flag_lines(global_flags());
+  out +=
+      "\nMore: 'ledgerctl help NOUN [VERB]', 'ledgerctl help exit-codes', 'ledgerctl help "
+      "output',\n"
+      "'ledgerctl help environment', and the manual pages ledgerctl(1) and ledger(7).\n";
+  return out;
+}
+
+std::string noun_help(const Noun& noun) {
+  if (!noun.has_verbs()) return command_help(noun.commands[0]);
+  std::string out = fmt::format("{}.\n", noun.summary);
+  std::vector<std::string_view> examples;
+  std::vector<std::pair<std::string, std::string_view>> rows;
+  for (const Command& command : noun.commands) {
+    examples.push_back(command.examples[0]);
+    rows.emplace_back(std::string(command.path), command.summary);
+  }
+  out += example_lines(examples);
+  out += "\nCommands:\n" + two_columns(rows);
+  out += fmt::format("\nMore: 'ledgerctl help {} VERB'.\n", noun.name);
+  return out;
+}
+
+std::string command_help(const Command& command) {
+  std::string out = fmt::format("{}.\n", command.summary);
+  out += example_lines(command.examples);
+  out += fmt::format("\nUsage:\n  {}\n", usage(command));
+  if (!command.notes.empty()) out += fmt::format("\n{}\n", command.notes);
+  if (!command.flags.empty()) out += "\nFlags:\n" + flag_lines(command.flags);
+  if (!command.exits.empty()) {
+    out += "\nExit codes:\n";
+    for (const Exit& exit : command.exits)
+      out += fmt::format("  {:<3}  {}\n", exit.code, exit.text);
+  }
+  out +=
+      "\nFlags of every command: 'ledgerctl help'. All exit codes: 'ledgerctl help exit-codes'.\n";
+  return out;
+}
+
+std::string help_json() {
+  std::string out;
+  for (const Noun& noun : tree()) {
+    for (const Command& command : noun.commands) {
+      std::vector<std::string> names;
+      std::vector<std::string> details;
+      for (const Flag& flag : command.flags) {
+        names.push_back(json::quote(flag.name));
+        json::Object detail;
+        detail.add("name", flag.name);
+        if (flag.letter) detail.add("letter", std::string(1, flag.letter));
+        if (!flag.value.empty()) detail.add("value", flag.value);
+        details.push_back(detail.add("text", flag.text).text());
+      }
+      std::vector<int> codes = {0, 64, 69, 70};
+      std::vector<std::string> exits;
+      std::vector<std::string> special;
+      for (const Exit& exit : command.exits) {
+        if (std::ranges::find(codes, exit.code) == codes.end()) codes.push_back(exit.code);
+        special.push_back(json::Object().add("code", exit.code).add("text", exit.text).text());
+      }
+      std::ranges::sort(codes);
+      for (int code : codes) exits.push_back(std::to_string(code));
+      std::vector<std::string> examples;
+      for (std::string_view example : command.examples) examples.push_back(json::quote(example));
+      out += json::Object("command")
+                 .add("path", command.path)
+                 .add("summary", command.summary)
+                 .add("stage", 1)
+                 .add_json("flags", json::array(names))
+                 .add_json("exits", json::array(exits))
+                 .add("usage", usage(command))
+                 .add_json("examples", json::array(examples))
+                 .add_json("flag_details", json::array(details))
+                 .add_json("exit_details", json::array(special))
+                 .text() +
+             "\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace ledger::cli

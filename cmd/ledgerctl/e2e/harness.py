@@ -1,0 +1,85 @@
+"""Real processes for the end-to-end tests: a node in a temporary directory, and the program."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.environ["LEDGERCTL"]
+SOURCE = pathlib.Path(os.environ["LEDGER_SOURCE_ROOT"])
+
+
+def fail(message):
+    print(f"FAILED: {message}", file=sys.stderr)
+    sys.exit(1)
+
+
+def check(condition, message):
+    if not condition:
+        fail(message)
+
+
+class Node:
+    """One `ledgerctl node start`, on loopback at a port of the kernel's choice."""
+
+    def __init__(self, directory, *flags):
+        self.directory = directory
+        self.flags = flags
+        self.process = None
+        self.endpoint = None
+
+    def start(self):
+        self.process = subprocess.Popen(
+            [PROGRAM, "node", "start", "--data-dir", self.directory, "--name", "n1", "--listen",
+             "127.0.0.1:0", "--bootstrap", "--log-format", "text", *self.flags],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=open(os.path.join(self.directory + ".log"), "a", encoding="utf-8"), text=True)
+        line = self.process.stdout.readline()
+        if not line:
+            fail("the node did not start: " + pathlib.Path(self.directory + ".log").read_text())
+        self.endpoint = json.loads(line)["rpc"]
+        self.run("health", "--wait")
+        return self
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def popen(self, *arguments, **options):
+        return subprocess.Popen([PROGRAM, "-e", self.endpoint, *arguments], text=True, **options)
+
+    def run(self, *arguments, input=None, exit=0):
+        return run("-e", self.endpoint, *arguments, input=input, exit=exit)
+
+    def json(self, *arguments, **options):
+        return [json.loads(line) for line in
+                self.run(*arguments, "-o", "json", **options).splitlines()]
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.kill()
+
+
+def run(*arguments, input=None, exit=0):
+    """The program's stdout; any other exit code than `exit` fails the test."""
+    done = subprocess.run([PROGRAM, *arguments], input=input, capture_output=True, text=True,
+                          timeout=300)
+    wanted = exit if isinstance(exit, tuple) else (exit,)
+    if done.returncode not in wanted:
+        fail(f"{' '.join(arguments)}: exit {done.returncode}, expected {exit}\n{done.stderr}")
+    return done.stdout
+
+
+def temporary_directory():
+    return tempfile.TemporaryDirectory(prefix="ledgerctl-e2e-")

@@ -1,0 +1,319 @@
+// One node from outside: appends and reads over gRPC, durable, beside a probe of the same disk.
+//
+// Starts the real program in a temporary directory, measures, and prints a table. Rates depend on
+// the machine and on its neighbours; the ratios to the probe of the same run are what counts.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grpcpp/grpcpp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include "base/crc32c.h"
+#include "base/record.h"
+#include "log/v1/log.grpc.pb.h"
+
+using namespace ledger;
+using Clock = std::chrono::steady_clock;
+
+extern char** environ;
+
+namespace {
+
+constexpr size_t body_bytes = 128;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+[[noreturn]] void give_up(const std::string& why) {
+  fmt::print(stderr, "node_bench: {}\n", why);
+  std::exit(1);
+}
+
+/// Random bodies and ids: what a compressor or a sorted id would make easy is not measured.
+class Records {
+ public:
+  std::string packed(uint32_t count) {
+    std::string out;
+    out.reserve(count * (body_bytes + 20));
+    std::string body(body_bytes, '\0');
+    for (uint32_t i = 0; i < count; ++i) {
+      std::array<uint8_t, 10> chance{};
+      for (uint8_t& byte : chance) byte = static_cast<uint8_t>(draw());
+      for (size_t at = 0; at < body.size(); at += 8) store(body.data() + at, draw());
+      encode_record(out,
+                    {.id = make_id(Time{static_cast<int64_t>(draw() >> 2)}, chance), .body = body});
+    }
+    return out;
+  }
+
+ private:
+  uint64_t draw() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    return state_ ^= state_ << 17;
+  }
+  uint64_t state_ = static_cast<uint64_t>(Clock::now().time_since_epoch().count()) | 1;
+};
+
+/// `ledgerctl node start` in `directory`, stopped at the end.
+class Program {
+ public:
+  Program(const std::string& program, const std::string& directory) {
+    int out[2];
+    if (pipe2(out, O_CLOEXEC) != 0) give_up("no pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    const std::string data = directory + "/n1";
+    const char* argv[] = {program.c_str(), "node", "start",    "--data-dir",  data.c_str(),
+                          "--name",        "n1",   "--listen", "127.0.0.1:0", "--bootstrap",
+                          "--log-level",   "warn", nullptr};
+    if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, const_cast<char**>(argv), environ)) {
+      give_up("cannot start " + program);
+    }
+    close(out[1]);
+    std::string line;
+    for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
+    const size_t start = line.find("\"rpc\":\"");
+    if (start == std::string::npos) give_up("the node did not start");
+    address_ = line.substr(start + 7, line.find('"', start + 7) - start - 7);
+  }
+  ~Program() {
+    kill(pid_, SIGTERM);
+    waitpid(pid_, nullptr, 0);
+  }
+
+  const std::string& address() const { return address_; }
+
+  double rss_mb() const {
+    std::ifstream status(fmt::format("/proc/{}/status", pid_));
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
+    }
+    return 0;
+  }
+  /// User and system time so far.
+  double cpu_seconds() const {
+    std::ifstream stat(fmt::format("/proc/{}/stat", pid_));
+    std::string all((std::istreambuf_iterator<char>(stat)), {});
+    all.erase(0, all.rfind(')') + 2);
+    std::istringstream fields(all);
+    std::string skip;
+    for (int i = 0; i < 11; ++i) fields >> skip;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  }
+
+ private:
+  pid_t pid_ = 0;
+  std::string address_;
+};
+
+/// MB/s of 1 MiB writes with a sync each into a zero-filled file, and syncs/s of 4 KiB ones.
+std::pair<double, double> probe_disk(const std::string& directory) {
+  const std::string path = directory + "/probe";
+  const int file = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+  std::string block(1 << 20, '\0');
+  constexpr int blocks = 64;
+  for (int i = 0; i < blocks; ++i) {
+    if (pwrite(file, block.data(), block.size(), i << 20) < 0) give_up("the probe can't write");
+  }
+  fsync(file);
+  block.assign(block.size(), 'x');
+  Clock::time_point start = Clock::now();
+  for (int i = 0; i < blocks; ++i) {
+    if (pwrite(file, block.data(), block.size(), i << 20) < 0 || fdatasync(file) != 0) {
+      give_up("the probe can't write");
+    }
+  }
+  const double large = blocks * 1.048576 / seconds_since(start);
+  start = Clock::now();
+  constexpr int small_writes = 300;
+  for (int i = 0; i < small_writes; ++i) {
+    if (pwrite(file, block.data(), 4096, i * 4096) < 0 || fdatasync(file) != 0) {
+      give_up("the probe can't write");
+    }
+  }
+  const double small = small_writes / seconds_since(start);
+  close(file);
+  unlink(path.c_str());
+  return {large, small};
+}
+
+grpc::ChannelArguments arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(8 << 20);
+  arguments.SetInt("grpc.use_local_subchannel_pool", 1);
+  arguments.SetInt("grpc.enable_http_proxy", 0);
+  return arguments;
+}
+
+std::unique_ptr<logpb::v1::Log::Stub> connect(const std::string& address) {
+  return logpb::v1::Log::NewStub(
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments()));
+}
+
+logpb::v1::AppendRequest request(Records& records, uint32_t count) {
+  logpb::v1::AppendRequest request;
+  request.set_packed(records.packed(count));
+  request.set_count(count);
+  request.set_crc32c(crc32c(request.packed()));
+  return request;
+}
+
+/// Records a second, streamed in messages of 1000, answers read by a second thread.
+double append_stream(logpb::v1::Log::Stub& stub, uint32_t messages) {
+  Records records;
+  std::vector<logpb::v1::AppendRequest> requests;
+  for (uint32_t i = 0; i < messages; ++i) requests.push_back(request(records, 1000));
+  grpc::ClientContext context;
+  const Clock::time_point start = Clock::now();
+  auto stream = stub.AppendStream(&context);
+  std::thread writer([&] {
+    for (const auto& message : requests) stream->Write(message);
+    stream->WritesDone();
+  });
+  logpb::v1::AppendResponse response;
+  uint64_t answered = 0;
+  while (stream->Read(&response)) answered += static_cast<uint64_t>(response.offsets_size());
+  writer.join();
+  const double took = seconds_since(start);
+  if (!stream->Finish().ok() || answered != messages * 1000ull) give_up("an append failed");
+  return static_cast<double>(answered) / took;
+}
+
+/// `callers` unary calls at a time, one record each, by callback: rate, and latency percentiles.
+struct Unary {
+  double rate = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+};
+Unary append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
+  struct Call {
+    grpc::ClientContext context;
+    logpb::v1::AppendRequest request;
+    logpb::v1::AppendResponse response;
+    Clock::time_point start;
+  };
+  Records records;
+  std::vector<logpb::v1::AppendRequest> requests;
+  for (int i = 0; i < calls; ++i) requests.push_back(request(records, 1));
+  std::vector<double> latencies(static_cast<size_t>(calls));
+  std::atomic<int> next = 0;
+  std::atomic<int> failed = 0;
+  std::string why;
+  int done = 0;
+  std::mutex mutex;
+  std::condition_variable finished;
+  std::function<void()> begin = [&] {
+    const int number = next++;
+    if (number >= calls) return;
+    auto* call = new Call;
+    call->request = std::move(requests[static_cast<size_t>(number)]);
+    call->start = Clock::now();
+    stub.async()->Append(&call->context, &call->request, &call->response,
+                         [&, call, number](const grpc::Status& status) {
+                           latencies[static_cast<size_t>(number)] =
+                               seconds_since(call->start) * 1e6;
+                           if (!status.ok()) {
+                             failed = 1;
+                             why = status.error_message();
+                           }
+                           delete call;
+                           begin();
+                           const std::lock_guard lock(mutex);
+                           if (++done == calls) finished.notify_one();
+                         });
+  };
+  const Clock::time_point start = Clock::now();
+  for (int i = 0; i < callers; ++i) begin();
+  std::unique_lock lock(mutex);
+  finished.wait(lock, [&] { return done == calls; });
+  const double took = seconds_since(start);
+  if (failed > 0) give_up("a unary append failed: " + why);
+  std::ranges::sort(latencies);
+  const auto at = [&](double q) {
+    return latencies[static_cast<size_t>(q * static_cast<double>(calls - 1))];
+  };
+  return {calls / took, at(0.5), at(0.99)};
+}
+
+double read_stream(logpb::v1::Log::Stub& stub) {
+  grpc::ClientContext context;
+  logpb::v1::ReadRequest request;
+  const Clock::time_point start = Clock::now();
+  auto stream = stub.ReadStream(&context, request);
+  logpb::v1::ReadResponse response;
+  uint64_t read = 0;
+  while (stream->Read(&response)) {
+    if (crc32c(response.packed()) != response.crc32c()) give_up("a read batch is damaged");
+    read += response.count();
+  }
+  if (!stream->Finish().ok()) give_up("a read failed");
+  return static_cast<double>(read) / seconds_since(start);
+}
+
+}  // namespace
+
+int main() {
+  const char* program = std::getenv("LEDGERCTL");
+  if (program == nullptr) give_up("LEDGERCTL names no program");
+  const char* base = std::getenv("TMPDIR");
+  std::string directory = std::string(base ? base : "/tmp") + "/ledgerctl-bench-XXXXXX";
+  if (mkdtemp(directory.data()) == nullptr) give_up("no temporary directory");
+  {
+    const auto [disk_mb, disk_syncs] = probe_disk(directory);
+    fmt::print("disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
+               disk_mb, disk_syncs);
+    const Program node(program, directory);
+    const auto stub = connect(node.address());
+    append_unary(*stub, 1, 10);
+    fmt::print("idle node                  {:10.1f} MB RSS\n", node.rss_mb());
+
+    const Unary one = append_unary(*stub, 1, 2000);
+    fmt::print(
+        "1 caller, 1 record         {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us ({:.2f} of "
+        "the probe's syncs)\n",
+        one.rate, one.p50_us, one.p99_us, one.rate / disk_syncs);
+    double cpu = node.cpu_seconds();
+    const Unary many = append_unary(*stub, 64, 40'000);
+    fmt::print(
+        "64 callers, 1 record each  {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us, node {:.1f} "
+        "us CPU a record\n",
+        many.rate, many.p50_us, many.p99_us, (node.cpu_seconds() - cpu) / 40'000 * 1e6);
+    cpu = node.cpu_seconds();
+    constexpr uint32_t messages = 2000;
+    const double rate = append_stream(*stub, messages);
+    fmt::print(
+        "streamed, 1000 a message   {:10.0f} /s     {:.0f} MB/s ({:.2f} of the probe), node "
+        "{:.2f} us CPU a record\n",
+        rate, rate * 148 / 1e6, rate * 148 / 1e6 / disk_mb,
+        (node.cpu_seconds() - cpu) / (messages * 1000.0) * 1e6);
+    cpu = node.cpu_seconds();
+    const double read = read_stream(*stub);
+    fmt::print("read back                  {:10.0f} /s     node {:.2f} us CPU a record\n", read,
+               (node.cpu_seconds() - cpu) / (messages * 1000.0) * 1e6);
+    uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(directory + "/n1/segments")) {
+      bytes += entry.file_size();
+    }
+    fmt::print("after it                   {:10.1f} MB RSS, segments {:.1f} bytes a record\n",
+               node.rss_mb(), static_cast<double>(bytes) / (messages * 1000.0 + 42'010));
+  }
+  std::filesystem::remove_all(directory);
+  return 0;
+}

@@ -1,0 +1,39 @@
+// A node as a process: its directory, its listeners, its signals, from start to exit.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/types.h"
+#include "node/journal.h"
+
+namespace ledger::node {
+
+struct StartOptions {
+  std::string data_dir;
+  std::string name;                        ///< Empty: what the directory says, else the host's.
+  std::string listen = "127.0.0.1:17400";  ///< Of the rpc service.
+  bool bootstrap = false;                  ///< Found a cluster of one in an empty directory.
+  uint64_t segment_bytes = 64 << 20;
+  bool reflection = true;
+  Duration stop_timeout = std::chrono::seconds(8);
+  Level log_level = Level::info;
+  std::optional<LogFormat> log_format;
+  std::string version;  ///< Of the program, for those who ask.
+};
+
+/// Runs a node in this process until SIGTERM or SIGINT, and returns 0. The same signal again ends
+/// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
+/// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
+///
+/// `listening` hears the rpc address, with the port that was chosen, once all listeners answer.
+///
+/// Call it from the main thread, before any other thread begins: it blocks signals for all.
+/// Errors: `usage`, `invalid_value`, `data_dir_locked`, `data_dir_mismatch`, `address_in_use`,
+/// `file_permission`, `format_too_new`, `corrupt_segment`, `offset_gap`, `no_space`, `io`.
+Result<int> run(const StartOptions& options,
+                const std::function<void(const std::string& address)>& listening);
+
+}  // namespace ledger::node

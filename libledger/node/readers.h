@@ -1,0 +1,50 @@
+// Readers that wait until the state is fresh enough, or has moved on.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "rpc/ports.h"
+
+namespace ledger::node {
+
+/// Reads and watches, by the offset they wait for.
+///
+/// Threads: the loop's.
+class Readers {
+ public:
+  using ReadReply = rpc::Reply<std::reference_wrapper<const rpc::View>>;
+
+  /// Answers once the records before `offset` are applied; with `timeout` at `deadline`.
+  void read(Offset offset, Instant deadline, ReadReply reply);
+
+  /// Answers once the applied end is beyond `offset`.
+  void watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply);
+  void unwatch(uint64_t ticket);
+
+  /// Answers all for whom `end` is enough, and all whose time is up.
+  void advance(Offset end, const rpc::View& view, Instant now);
+
+  void fail_all(const rpc::Failure& failure);
+
+  /// When `advance` must be called even if nothing moves; nothing where no read waits.
+  std::optional<Instant> next_deadline() const;
+
+  size_t count() const { return reads_.size() + watches_.size(); }
+
+ private:
+  struct Read {
+    Instant deadline;
+    ReadReply reply;
+  };
+  struct Watch {
+    uint64_t ticket;
+    rpc::Reply<Offset> reply;
+  };
+
+  std::multimap<Offset, Read> reads_;
+  std::multimap<Offset, Watch> watches_;
+};
+
+}  // namespace ledger::node

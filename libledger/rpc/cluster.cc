@@ -1,0 +1,349 @@
+#include "rpc/cluster.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+
+#include "log/v1/log.grpc.pb.h"
+#include "rpc/address.h"
+#include "rpc/grpc_log.h"
+#include "rpc/limits.h"
+
+namespace ledger::rpc {
+namespace {
+
+namespace logv1 = ::logpb::v1;
+using std::chrono::milliseconds;
+
+/// A node that has not answered by then is left aside for this round.
+constexpr Duration survey_limit = milliseconds(1000);
+/// Once a leader has answered, how long the others may take to say that they know a newer one.
+constexpr Duration survey_grace = milliseconds(50);
+
+grpc::ChannelArguments channel_arguments() {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // Bounds one attempt to connect, too.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // We know what may be sent again; gRPC does not.
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_time_ms);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_timeout_ms);
+  arguments.SetMaxReceiveMessageSize(response_bytes_max);
+  arguments.SetMaxSendMessageSize(request_bytes_max);
+  return arguments;
+}
+
+std::string role_text(const NodeStatus& status) {
+  return status.role + ", term " + std::to_string(status.term.value);
+}
+
+}  // namespace
+
+bool may_retry(Code code) {
+  return exit_code(code) == 69 || code == Code::unknown_outcome;
+}
+
+Cluster::Cluster(ClientOptions options)
+    : options_(std::move(options)), deadline_(options_.patience) {
+  silence_grpc();
+}
+
+void Cluster::say(int level, const std::string& text) const {
+  if (options_.verbose) options_.verbose(level, text);
+}
+
+std::vector<Tried> Cluster::tried() const {
+  const std::lock_guard lock(mutex_);
+  return tried_;
+}
+
+void Cluster::reached() {
+  const std::lock_guard lock(mutex_);
+  reached_ = true;
+}
+
+bool Cluster::was_reached() const {
+  const std::lock_guard lock(mutex_);
+  return reached_;
+}
+
+std::shared_ptr<grpc::Channel> Cluster::channel(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<grpc::Channel>& channel = channels_[address];
+  if (!channel) {
+    channel =
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), channel_arguments());
+  }
+  return channel;
+}
+
+std::vector<std::string> Cluster::addresses() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> all = options_.endpoints;
+  for (const std::string& address : learned_) {
+    if (std::ranges::find(all, address) == all.end()) all.push_back(address);
+  }
+  return all;
+}
+
+// ---- Asking everybody. ----
+
+struct Cluster::Probe {
+  std::string address;
+  std::unique_ptr<logv1::Log::Stub> stub;
+  grpc::ClientContext context;
+  logv1::StatusRequest request;
+  logv1::StatusResponse response;
+  std::optional<grpc::Status> status;
+};
+
+/// Shared by the one who waits and the calls that are under way.
+struct Cluster::Survey {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::unique_ptr<Probe>> probes;
+  size_t pending = 0;
+  bool leader = false;  ///< Somebody is it, or named it.
+};
+
+std::vector<Found> Cluster::survey(Duration limit) {
+  const auto survey = std::make_shared<Survey>();
+  for (const std::string& address : addresses()) {
+    auto probe = std::make_unique<Probe>();
+    probe->address = address;
+    probe->stub = logv1::Log::NewStub(channel(address));
+    probe->context.set_deadline(call_deadline(limit));
+    survey->probes.push_back(std::move(probe));
+  }
+  survey->pending = survey->probes.size();
+  for (const std::unique_ptr<Probe>& each : survey->probes) {
+    Probe* probe = each.get();
+    const auto answered = [survey, probe](grpc::Status status) {
+      const std::lock_guard lock(survey->mutex);
+      const logv1::StatusResponse& response = probe->response;
+      survey->leader |= status.ok() && (response.role() == "leader" || !response.leader().empty());
+      probe->status = std::move(status);
+      --survey->pending;
+      survey->changed.notify_all();
+    };
+    probe->stub->async()->Status(&probe->context, &probe->request, &probe->response, answered);
+  }
+  std::unique_lock lock(survey->mutex);
+  survey->changed.wait(lock, [&] { return survey->pending == 0 || survey->leader; });
+  survey->changed.wait_for(lock, survey_grace, [&] { return survey->pending == 0; });
+  if (survey->pending > 0) {
+    // Cancelling ends a call at once, and may say so from within.
+    lock.unlock();
+    for (const std::unique_ptr<Probe>& probe : survey->probes) probe->context.TryCancel();
+    lock.lock();
+    survey->changed.wait(lock, [&] { return survey->pending == 0; });
+  }
+
+  std::vector<Found> found;
+  {
+    const std::lock_guard own(mutex_);
+    tried_.clear();
+  }
+  for (const std::unique_ptr<Probe>& probe : survey->probes) {
+    Result<NodeStatus> answer = probe->status->ok()
+                                    ? from_message(probe->response)
+                                    : tl::unexpected(from_status(*probe->status).failure.error);
+    if (!probe->status->ok()) say(2, probe->address + ": " + probe->status->error_message());
+    add_tried(probe->address, answer);
+    if (answer) found.push_back({probe->address, *std::move(answer)});
+  }
+  return found;
+}
+
+void Cluster::add_tried(const std::string& address, const Result<NodeStatus>& answer) {
+  Tried tried{.name = {}, .address = address, .ok = answer.has_value(), .result = {}};
+  if (answer) {
+    tried.name = answer->node;
+    tried.result = role_text(*answer);
+  } else if (answer.error().code == Code::unreachable || answer.error().code == Code::timeout) {
+    const Result<Address> parsed = parse_address(address);
+    tried.result = parsed ? why_unreachable(*parsed) : "not an address";
+  } else {
+    tried.result = answer.error().message;
+  }
+  const std::lock_guard lock(mutex_);
+  reached_ = reached_ || tried.ok;
+  tried_.push_back(std::move(tried));
+}
+
+std::optional<Found> Cluster::best_leader(const std::vector<Found>& found) const {
+  std::optional<Found> best;
+  for (const Found& one : found) {
+    // An old leader that does not know yet that it is none has a lower term.
+    if (one.status.role == "leader" && (!best || one.status.term > best->status.term)) best = one;
+  }
+  return best;
+}
+
+void Cluster::learn_members(const std::string& address) {
+  grpc::ClientContext context;
+  context.set_deadline(call_deadline(std::min(survey_limit, deadline_.left())));
+  logv1::GetServersResponse response;
+  if (!logv1::Log::NewStub(channel(address))->GetServers(&context, {}, &response).ok()) return;
+  const std::lock_guard lock(mutex_);
+  members_.clear();
+  for (const logv1::Server& server : response.servers()) {
+    members_.push_back({server.id(), server.rpc_addr(), server.is_leader()});
+    learn(server.rpc_addr());
+  }
+}
+
+void Cluster::learn(const std::string& address) {
+  if (!address.empty() && std::ranges::find(learned_, address) == learned_.end()) {
+    learned_.push_back(address);
+  }
+}
+
+// ---- The leader. ----
+
+Result<Found> Cluster::leader() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (leader_) return *leader_;
+  }
+  Backoff backoff;
+  while (true) {
+    const size_t known = addresses().size();
+    const std::vector<Found> found = survey(std::min(survey_limit, deadline_.left()));
+    if (std::optional<Found> best = best_leader(found)) {
+      say(1, "the leader is " + best->status.node + " at " + best->address);
+      learn_members(best->address);
+      const std::lock_guard lock(mutex_);
+      return *(leader_ = std::move(best));
+    }
+    for (const Found& one : found) {
+      const std::lock_guard lock(mutex_);
+      learn(one.status.leader);
+    }
+    if (!found.empty()) learn_members(found.front().address);
+    if (addresses().size() > known) continue;  // Somebody new to ask.
+    if (found.empty() && !was_reached() && !deadline_.endless()) {
+      // Refused is an answer; only who does not answer at all is waited for.
+      const std::vector<Tried> all = tried();
+      const bool silent =
+          std::ranges::any_of(all, [](const Tried& one) { return one.result == "no answer"; });
+      if (!silent) return tl::unexpected(unreachable());
+    }
+    say(1, "no leader yet");
+    if (!backoff.pause(deadline_)) {
+      return tl::unexpected(found.empty() ? unreachable() : no_leader(found));
+    }
+  }
+}
+
+void Cluster::lost_leader(const std::string& instead) {
+  const std::lock_guard lock(mutex_);
+  leader_.reset();
+  learn(instead);
+}
+
+Error Cluster::no_leader(const std::vector<Found>& found) const {
+  const std::lock_guard lock(mutex_);
+  const size_t members = std::max(members_.size(), found.size());
+  const size_t needed = members / 2 + 1;
+  const std::string reachable =
+      std::to_string(found.size()) + " of " + std::to_string(members) + " members reachable";
+  if (found.size() < needed) {
+    std::string missing;
+    for (const Server& member : members_) {
+      const bool answered = std::ranges::any_of(
+          found, [&](const Found& one) { return one.status.node == member.name; });
+      if (!answered) missing += (missing.empty() ? "start " : " or ") + member.name;
+    }
+    return {Code::no_quorum,
+            "no leader: " + reachable + ", " + std::to_string(needed) + " needed for quorum",
+            missing.empty() ? "start the other members" : missing};
+  }
+  Term term;
+  for (const Found& one : found) term = std::max(term, one.status.term);
+  return {Code::no_leader,
+          "no leader elected within " + duration_text(deadline_.limit()) + " (term " +
+              std::to_string(term.value) + ", " + reachable + ")",
+          "raise --timeout; see `ledgerctl log status`"};
+}
+
+// ---- Reads. ----
+
+Result<std::string> Cluster::reader() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!reader_.empty()) return reader_;
+    if (options_.endpoints.size() == 1) return reader_ = options_.endpoints.front();
+  }
+  Backoff backoff;
+  while (true) {
+    std::vector<Found> found = survey(std::min(survey_limit, deadline_.left()));
+    // Not the leader, which has enough to do, unless it is alone.
+    std::ranges::stable_partition(found,
+                                  [](const Found& one) { return one.status.role != "leader"; });
+    if (!found.empty()) {
+      say(1, "reading from " + found.front().status.node + " at " + found.front().address);
+      const std::lock_guard lock(mutex_);
+      return reader_ = found.front().address;
+    }
+    if (!was_reached() && !deadline_.endless()) return tl::unexpected(unreachable());
+    if (!backoff.pause(deadline_)) return tl::unexpected(unreachable());
+  }
+}
+
+Result<void> Cluster::retry_read(Failed failed, const std::string& address, Backoff& backoff) {
+  const Code code = failed.failure.error.code;
+  Error error = explain(std::move(failed), address);
+  if (code == Code::unreachable) {
+    {
+      const std::lock_guard lock(mutex_);
+      tried_.clear();
+    }
+    add_tried(address, tl::unexpected(error));
+    error = unreachable();
+    if (!was_reached() && !deadline_.endless()) return tl::unexpected(std::move(error));
+  }
+  if (!may_retry(code)) return tl::unexpected(std::move(error));
+  // At the deadline what was said before is worth more than the silence since.
+  if (code == Code::timeout && backoff.last) error = *backoff.last;
+  say(1, error.message + ": trying again");
+  {
+    const std::lock_guard lock(mutex_);
+    if (options_.endpoints.size() > 1) reader_.clear();
+  }
+  backoff.last = error;
+  if (!backoff.pause(deadline_)) return tl::unexpected(std::move(error));
+  return {};
+}
+
+// ---- Errors. ----
+
+Error Cluster::unreachable() const {
+  const std::lock_guard lock(mutex_);
+  std::string all;
+  for (const Tried& one : tried_) {
+    all += (all.empty() ? "" : ", ") + one.address + " (" + one.result + ")";
+  }
+  return {Code::unreachable, "cannot reach any of " + all,
+          "is a node running? Name its address with -e HOST:PORT"};
+}
+
+Error Cluster::explain(Failed failed, const std::string& address) const {
+  if (!failed.grpc_text.empty()) say(2, address + ": " + failed.grpc_text);
+  Error error = std::move(failed.failure.error);
+  if (failed.ours) return error;
+  if (error.code == Code::timeout) {
+    error.message = address + " did not answer within " + duration_text(deadline_.limit());
+    error.hint = "raise --timeout, or ask another node with -e";
+  } else {
+    error.message = address + ": " + error.message;
+    error.hint = "is it a ledgerctl node, and of this version?";
+  }
+  return error;
+}
+
+}  // namespace ledger::rpc

@@ -1,0 +1,55 @@
+// What the services of one server share: the node, and the calls that are open.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "rpc/intake.h"
+#include "rpc/ports.h"
+
+namespace ledger::rpc {
+
+/// A stream that may be open for long, and must end when the server stops.
+class OpenCall {
+ public:
+  virtual ~OpenCall() = default;
+  /// Ends the call with UNAVAILABLE as soon as what it has begun is done. Any thread.
+  virtual void close() = 0;
+};
+
+/// Runs `work` soon on one of gRPC's threads: for what may wait on the disk.
+void on_grpc_thread(std::function<void()> work);
+
+/// Threads: any.
+class Host {
+ public:
+  explicit Host(IdSource ids) : ids_(std::move(ids)) {}
+
+  /// The node, unless it is not there yet or goes.
+  Node* node() const { return node_.load(); }
+  /// `node` must outlive every call.
+  void attach(Node& node) { node_.store(&node); }
+  const IdSource& ids() const { return ids_; }
+
+  /// The status of every call while there is no node: nothing was done, and it may be asked again.
+  grpc::Status absent() const;
+
+  void add(const std::shared_ptr<OpenCall>& call);
+  void remove(const OpenCall* call);
+  /// From now on there is no node, and open streams end.
+  void close();
+
+ private:
+  const IdSource ids_;
+  std::atomic<Node*> node_ = nullptr;
+  std::mutex mutex_;
+  bool closed_ = false;
+  std::map<const OpenCall*, std::weak_ptr<OpenCall>> calls_;
+};
+
+}  // namespace ledger::rpc

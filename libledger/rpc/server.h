@@ -1,0 +1,49 @@
+// The rpc listener of a node.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/id.h"
+#include "base/result.h"
+#include "rpc/ports.h"
+
+namespace ledger::rpc {
+
+struct ServerOptions {
+  std::string listen;       ///< HOST:PORT; port 0 lets the kernel choose.
+  bool reflection = true;   ///< On loopback only, whatever this says.
+  std::function<Id()> ids;  ///< Makes ids for records that come without one. Any thread.
+};
+
+/// log.v1.Log, ledger.v1.Ledger, health and reflection on one address.
+///
+/// Until `attach` and from `stop` on every call but health ends with `busy`. Health "" is SERVING
+/// from the start, `ledger.ready` when `set_ready` says so.
+///
+/// Threads: gRPC's own; the members here from one thread, `set_ready` from any.
+class RpcServer {
+ public:
+  /// Binds and serves. Errors: `address_in_use` (whatever keeps the address from being bound),
+  /// `invalid_value`.
+  static Result<std::unique_ptr<RpcServer>> start(const ServerOptions& options);
+  virtual ~RpcServer() = default;
+
+  /// HOST:PORT with the port that was chosen.
+  virtual const std::string& address() const = 0;
+
+  /// Sends calls to `node`, which must answer until `stop` has returned.
+  virtual void attach(Node& node) = 0;
+
+  virtual void set_ready(bool ready) = 0;
+
+  /// Takes no more calls, ends the streams that follow, gives the others `grace` to end by
+  /// themselves and cancels the rest. Returns once no call is left.
+  virtual void stop(Duration grace) = 0;
+};
+
+/// Where gRPC's own texts go; until the first call, nowhere. For very verbose callers.
+void set_grpc_log(std::function<void(const std::string&)> sink);
+
+}  // namespace ledger::rpc
