@@ -207,17 +207,6 @@ Checked<Look> read_look(const Context& context, bool with_filters) {
   return look;
 }
 
-std::string tx_text(const TxRow& row, Names& names) {
-  std::string out;
-  for (const std::vector<std::string>& cells : tx_cells(row, names, false)) {
-    std::string line;
-    for (const std::string& cell : cells)
-      line += (line.empty() ? "" : " ") + (cell.empty() ? "-" : cell);
-    out += line + "\n";
-  }
-  return out;
-}
-
 Outcome read(Context& context, bool with_filters, const Wanted& wanted) {
   const Look look = TRY(read_look(context, with_filters));
   const auto client =
@@ -232,7 +221,7 @@ Outcome read(Context& context, bool with_filters, const Wanted& wanted) {
         return std::nullopt;
       }
       const TxRow row = tx_row(record);
-      return context.json() ? tx_json(row, names, false) + "\n" : tx_text(row, names);
+      return context.json() ? tx_json(row, names, false) + "\n" : tx_lines(row, names);
     }
     // Who wrote a refused raw record was told that it does not count.
     const bool raw = view.kind == static_cast<uint8_t>(Kind::raw);

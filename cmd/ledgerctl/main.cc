@@ -40,7 +40,7 @@ void warn_of_variables(const Settings& settings, Report& report) {
 Outcome run_command(const Request& request, Out& out, Report& report) {
   const Args args = TRY(parse(*request.command, request.words));
   const Settings settings = TRY(settle(*request.command, args));
-  report = Report(settings.style);
+  report.set_style(settings.style);
   warn_of_variables(settings, report);
   Context context{*request.command, args, settings, out, report};
   return request.command->run(context);

@@ -132,6 +132,19 @@ std::vector<std::vector<std::string>> tx_cells(const TxRow& row, Names& names, b
   return all;
 }
 
+std::string tx_lines(const TxRow& row, Names& names) {
+  std::string out;
+  for (const std::vector<std::string>& cells : tx_cells(row, names, false)) {
+    std::string line;
+    for (const std::string& cell : cells) {
+      if (!line.empty()) line += ' ';
+      line += cell.empty() ? "-" : cell;
+    }
+    out += line + "\n";
+  }
+  return out;
+}
+
 std::vector<std::pair<std::string, std::string>> tx_values(const TxRow& row, Names& names,
                                                            bool minor) {
   std::vector<std::pair<std::string, std::string>> values = {

@@ -42,6 +42,9 @@ std::string tx_json(const TxRow& row, Names& names, bool minor);
 /// `OFFSET TIME ID STATUS DEBIT CREDIT AMOUNT ASSET MEMO`, one list of cells for each leg.
 std::vector<std::vector<std::string>> tx_cells(const TxRow& row, Names& names, bool minor);
 
+/// The same for a stream: a line for each leg, its cells a blank apart.
+std::string tx_lines(const TxRow& row, Names& names);
+
 /// `name  value` rows for `tx show`.
 std::vector<std::pair<std::string, std::string>> tx_values(const TxRow& row, Names& names,
                                                            bool minor);

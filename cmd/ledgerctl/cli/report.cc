@@ -37,9 +37,10 @@ std::string error_json(const Failure& failure) {
 
 }  // namespace
 
-void Report::write(std::string text) {
+void Report::write(std::string text, bool is_bar) {
+  const std::lock_guard lock(mutex_);
   if (bar_) text.insert(0, "\r\x1b[K");
-  bar_ = false;
+  bar_ = is_bar;
   std::string_view rest = text;
   while (!rest.empty()) {
     const ssize_t wrote = ::write(STDERR_FILENO, rest.data(), rest.size());
@@ -118,12 +119,15 @@ void Report::progress(const Progress& progress, uint64_t began_at) {
   text += fmt::format(" {}/s", per_second);
   if (progress.total > 0) text += fmt::format(" eta {}s lag {}", (eta_ms + 999) / 1000, left);
   if (!bar) return write(text + "\n");
-  write(text);
-  bar_ = true;
+  write(text, true);
 }
 
 void Report::end_progress() {
-  if (bar_) write("");
+  const bool stands = [this] {
+    const std::lock_guard lock(mutex_);
+    return bar_;
+  }();
+  if (stands) write("");
 }
 
 }  // namespace ledger::cli

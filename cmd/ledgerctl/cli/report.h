@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -9,6 +10,7 @@
 
 namespace ledger::cli {
 
+/// Threads: any; progress from one.
 class Report {
  public:
   struct Style {
@@ -18,8 +20,9 @@ class Report {
     bool color = false;
   };
 
-  Report() = default;
   explicit Report(Style style) : style_(style) {}
+  /// Once it is settled, before there is a second thread.
+  void set_style(Style style) { style_ = style; }
 
   /// At most three lines, the last one says what to do.
   void error(const Failure& failure);
@@ -48,9 +51,10 @@ class Report {
 
  private:
   void say(std::string_view level, std::string_view message);
-  void write(std::string text);
+  void write(std::string text, bool is_bar = false);
 
   Style style_;
+  std::mutex mutex_;
   bool bar_ = false;  ///< A bar stands on the last line.
   std::chrono::steady_clock::time_point job_began_ = {};
   std::chrono::steady_clock::time_point last_progress_ = {};
