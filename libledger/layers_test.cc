@@ -27,6 +27,7 @@ const std::map<std::string, Names> arrows = {
     {"rpc", {"base", "raft", "book"}},
     {"sql", {"base", "book", "history", "log"}},
     {"node", {"base", "raft", "book", "io", "log", "history", "rpc"}},
+    {"sim", {"base", "raft", "book", "io", "log", "history", "rpc", "sql", "node"}},
 };
 
 /// Rooms that are functions of their inputs, and the headers that would make them something else.

@@ -6,10 +6,74 @@
 namespace ledger::raft {
 namespace {
 
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
+void fill(raft_message& out, const Message& message, const RequestVote& body) {
+  out.type = RAFT_REQUEST_VOTE;
+  out.request_vote = {.version = message.version,
+                      .term = message.term.value,
+                      .candidate_id = message.from.value,
+                      .last_log_index = body.last_index.value,
+                      .last_log_term = body.last_term.value,
+                      .disrupt_leader = body.disrupt_leader,
+                      .pre_vote = body.pre_vote};
+}
+
+void fill(raft_message& out, const Message& message, const RequestVoteResult& body) {
+  out.type = RAFT_REQUEST_VOTE_RESULT;
+  out.request_vote_result = {.version = message.version,
+                             .term = message.term.value,
+                             .vote_granted = body.granted,
+                             .pre_vote = body.pre_vote,
+                             .features = message.features,
+                             .capacity = message.capacity};
+}
+
+void fill(raft_message& out, const Message& message, const AppendEntries& body) {
+  out.type = RAFT_APPEND_ENTRIES;
+  out.append_entries = {.version = message.version,
+                        .term = message.term.value,
+                        .prev_log_index = body.previous_index.value,
+                        .prev_log_term = body.previous_term.value,
+                        .leader_commit = body.commit.value,
+                        .entries = nullptr,
+                        .n_entries = 0};
+}
+
+void fill(raft_message& out, const Message& message, const AppendEntriesResult& body) {
+  out.type = RAFT_APPEND_ENTRIES_RESULT;
+  out.append_entries_result = {.version = message.version,
+                               .term = message.term.value,
+                               .rejected = body.rejected.value,
+                               .last_log_index = body.last_index.value,
+                               .features = message.features,
+                               .capacity = message.capacity};
+}
+
+void fill(raft_message& out, const Message& message, const InstallSnapshot& body) {
+  out.type = RAFT_INSTALL_SNAPSHOT;
+  out.install_snapshot = {.version = message.version,
+                          .term = message.term.value,
+                          .last_index = body.last_index.value,
+                          .last_term = body.last_term.value,
+                          .conf = {},
+                          .conf_index = body.configuration_index.value,
+                          .data = {}};
+}
+
+void fill(raft_message& out, const Message& message, const TimeoutNow& body) {
+  out.type = RAFT_TIMEOUT_NOW;
+  out.timeout_now = {.version = message.version,
+                     .term = message.term.value,
+                     .last_log_index = body.last_index.value,
+                     .last_log_term = body.last_term.value};
+}
+
+void fill(raft_message&, const Message&, const ReadProbe&) {
+  assert(!"the library knows no reads");
+}
+
+void fill(raft_message&, const Message&, const ReadProbeResult&) {
+  assert(!"the library knows no reads");
+}
 
 }  // namespace
 
@@ -124,64 +188,7 @@ raft_message to_library(const Message& message, const std::string& address) {
   raft_message out = {};
   out.server_id = message.from.value;
   out.server_address = address.c_str();
-  std::visit(Overloaded{
-                 [&](const RequestVote& body) {
-                   out.type = RAFT_REQUEST_VOTE;
-                   out.request_vote = {.version = message.version,
-                                       .term = message.term.value,
-                                       .candidate_id = message.from.value,
-                                       .last_log_index = body.last_index.value,
-                                       .last_log_term = body.last_term.value,
-                                       .disrupt_leader = body.disrupt_leader,
-                                       .pre_vote = body.pre_vote};
-                 },
-                 [&](const RequestVoteResult& body) {
-                   out.type = RAFT_REQUEST_VOTE_RESULT;
-                   out.request_vote_result = {.version = message.version,
-                                              .term = message.term.value,
-                                              .vote_granted = body.granted,
-                                              .pre_vote = body.pre_vote,
-                                              .features = message.features,
-                                              .capacity = message.capacity};
-                 },
-                 [&](const AppendEntries& body) {
-                   out.type = RAFT_APPEND_ENTRIES;
-                   out.append_entries = {.version = message.version,
-                                         .term = message.term.value,
-                                         .prev_log_index = body.previous_index.value,
-                                         .prev_log_term = body.previous_term.value,
-                                         .leader_commit = body.commit.value,
-                                         .entries = nullptr,
-                                         .n_entries = 0};
-                 },
-                 [&](const AppendEntriesResult& body) {
-                   out.type = RAFT_APPEND_ENTRIES_RESULT;
-                   out.append_entries_result = {.version = message.version,
-                                                .term = message.term.value,
-                                                .rejected = body.rejected.value,
-                                                .last_log_index = body.last_index.value,
-                                                .features = message.features,
-                                                .capacity = message.capacity};
-                 },
-                 [&](const InstallSnapshot& body) {
-                   out.type = RAFT_INSTALL_SNAPSHOT;
-                   out.install_snapshot = {.version = message.version,
-                                           .term = message.term.value,
-                                           .last_index = body.last_index.value,
-                                           .last_term = body.last_term.value,
-                                           .conf = {},
-                                           .conf_index = body.configuration_index.value,
-                                           .data = {}};
-                 },
-                 [&](const TimeoutNow& body) {
-                   out.type = RAFT_TIMEOUT_NOW;
-                   out.timeout_now = {.version = message.version,
-                                      .term = message.term.value,
-                                      .last_log_index = body.last_index.value,
-                                      .last_log_term = body.last_term.value};
-                 },
-             },
-             message.body);
+  std::visit([&](const auto& body) { fill(out, message, body); }, message.body);
   return out;
 }
 

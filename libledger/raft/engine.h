@@ -58,6 +58,15 @@ struct TimeoutNow {
   Term last_term;
 };
 
+/// "Do I still lead?" Answered by a voter that is in no later term, with the same round.
+struct ReadProbe {
+  uint64_t round = 0;
+};
+
+struct ReadProbeResult {
+  uint64_t round = 0;
+};
+
 struct Message {
   MemberId from;
   MemberId to;
@@ -66,7 +75,7 @@ struct Message {
   uint16_t features = 0;  ///< Likewise.
   uint16_t capacity = 0;  ///< Likewise.
   std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot,
-               TimeoutNow>
+               TimeoutNow, ReadProbe, ReadProbeResult>
       body;
 };
 
@@ -109,11 +118,26 @@ struct Transfer {
   MemberId member;
 };
 
-using Event = std::variant<Tick, Received, Proposed, Synced, Pulled, CatchUp, Transfer>;
+/// Ask for a read index, leader only. `Update::reads` or `Update::reads_lost` names the token
+/// later, or in the same step.
+struct ReadAsked {
+  uint64_t token = 0;
+};
+
+using Event = std::variant<Tick, Received, Proposed, Synced, Pulled, CatchUp, Transfer, ReadAsked>;
 
 // ---- Updates: what follows. ----
 
-/// Why a proposal, a transfer or a catch-up was not taken.
+/// A read is linearizable once `index` is applied: that covers every write acknowledged before it
+/// was asked for.
+struct ReadGranted {
+  uint64_t token = 0;
+  Index index;
+
+  friend auto operator<=>(const ReadGranted&, const ReadGranted&) = default;
+};
+
+/// Why a proposal, a transfer, a catch-up or a read was not taken.
 enum class Refusal : uint8_t {
   none,
   not_leader,
@@ -122,6 +146,7 @@ enum class Refusal : uint8_t {
   unsettled,        ///< No entry of this leader's term is committed yet: try again in a moment.
   several_members,  ///< More than one member added, removed or of another standing.
   removes_leader,   ///< A leader stays a voter: transfer first, then let the new leader do it.
+  holds_nothing,    ///< Makes a voter of one that is not known to hold any entry.
   malformed,        ///< Not a configuration, or one without a voter, or not alone.
   no_such_member,   ///< Not a voter (transfer), or not a standby (catch-up), or ourselves.
 };
@@ -148,9 +173,11 @@ struct Update {
   /// before the entry is written or sent.
   std::vector<Entry> append;
   std::vector<Message> send;        ///< May leave at once, together with our own write.
-  Refusal refused = Refusal::none;  ///< Why this step's proposal, transfer or catch-up is not done.
-  std::optional<Pull> pull;         ///< The pull that is wanted now: begin, go on, or stop it.
-  Index committed;                  ///< Apply up to min(committed, synced). Never falls.
+  Refusal refused = Refusal::none;  ///< Why what this step asked for is not done.
+  std::vector<ReadGranted> reads;
+  std::vector<uint64_t> reads_lost;  ///< Tokens of reads that waited when leadership ended.
+  std::optional<Pull> pull;          ///< The pull that is wanted now: begin, go on, or stop it.
+  Index committed;                   ///< Apply up to min(committed, synced). Never falls.
   Role role = Role::follower;
   Term term;
   MemberId leader;  ///< 0: not known.

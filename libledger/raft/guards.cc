@@ -62,4 +62,19 @@ bool keep_rejection(AppendEntriesResult& result, Index match) {
   return true;
 }
 
+void withhold_demotion(AppendEntries& message, MemberId to, const Trail& trail, Index committed) {
+  const Index change = trail.configuration_index();
+  if (change <= committed || trail.configuration().is_voter(to)) return;
+  const Checkpoint before = trail.checkpoint_at(change - 1);
+  if (!before.configuration.is_voter(to)) return;
+  if (message.previous_index >= change) {
+    message.previous_index = before.index;
+    message.previous_term = before.term;
+    message.count = 0;
+  } else {
+    message.count = static_cast<uint32_t>(
+        std::min<uint64_t>(message.count, before.index - message.previous_index));
+  }
+}
+
 }  // namespace ledger::raft

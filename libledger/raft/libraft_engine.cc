@@ -95,7 +95,9 @@ Result<Update> LibraftEngine::step(Instant now, Event event) {
     TRY(see_to_time());
     return settle();
   };
-  if (Result<void> done = act(); !done) {
+  Result<void> done = act();
+  if (done && !in_step()) done = broken("the library's log is not the one that was written");
+  if (!done) {
     core_.reset();
     return tl::unexpected<Error>(std::move(done).error());
   }
@@ -156,11 +158,12 @@ Refusal LibraftEngine::refusal_of_change(const Entry& entry) const {
   if (core_->uncommitted_configuration() != Index() || core_->catching_up()) {
     return Refusal::changing;
   }
-  if (guarded(Guard::leader_stays) && !keeps_leader(*next, self_)) return Refusal::removes_leader;
-  if (guarded(Guard::change_after_own_commit) &&
-      !may_change(trail_, committed_, core_->vote().term)) {
-    return Refusal::unsettled;
+  for (const Member& member : next->members) {
+    if (member.standing != Standing::voter || configuration().is_voter(member.id)) continue;
+    if (core_->match(member.id).value_or(Index()) == Index()) return Refusal::holds_nothing;
   }
+  if (guarded(Guard::leader_stays) && !keeps_leader(*next, self_)) return Refusal::removes_leader;
+  if (guarded(Guard::change_after_own_commit) && !settled()) return Refusal::unsettled;
   return Refusal::none;
 }
 
@@ -204,6 +207,18 @@ Result<void> LibraftEngine::on(const Transfer& transfer) {
   return {};
 }
 
+Result<void> LibraftEngine::on(const ReadAsked& asked) {
+  if (core_->role() != Role::leader) {
+    update_.refused = Refusal::not_leader;
+  } else if (!settled()) {
+    update_.refused = Refusal::unsettled;
+  } else {
+    reads_.ask(asked.token);
+    reads_term_ = core_->vote().term;
+  }
+  return {};
+}
+
 void LibraftEngine::take(CoreUpdate update, const std::vector<Entry>& entries) {
   if (update.vote) update_.vote = update.vote;
   if (update.append_count > 0) {
@@ -231,7 +246,7 @@ void LibraftEngine::take(CoreUpdate update, const std::vector<Entry>& entries) {
     const auto& body = std::get<InstallSnapshot>(install_->body);
     trail_ = Trail({body.last_index, body.last_term, body.configuration, body.configuration_index});
   }
-  assert(core_->last() == trail_.last());
+  committed_ = std::max(committed_, core_->committed());
   for (Message& message : update.send) send(std::move(message));
 }
 
@@ -239,6 +254,11 @@ void LibraftEngine::send(Message message) {
   if (auto* install = std::get_if<InstallSnapshot>(&message.body)) {
     install->configuration = trail_.checkpoint().configuration;
     assert(install->configuration_index == trail_.checkpoint().configuration_index);
+  }
+  if (auto* entries = std::get_if<AppendEntries>(&message.body)) {
+    if (guarded(Guard::withhold_demotion)) {
+      withhold_demotion(*entries, message.to, trail_, committed_);
+    }
   }
   if (auto* result = std::get_if<AppendEntriesResult>(&message.body)) {
     if (guarded(Guard::clamp_rejection)) clamp_rejection(*result);
@@ -272,12 +292,32 @@ Result<void> LibraftEngine::settle() {
   if (change != Index() && change <= std::min(core_->committed(), core_->stored())) {
     take(TRY(core_->apply(now_, trail_.checkpoint_at(change).configuration)), {});
   }
+  see_to_reads();
   return {};
 }
 
+void LibraftEngine::see_to_reads() {
+  const Term term = core_->vote().term;
+  if (core_->role() != Role::leader || reads_term_ != term) {
+    update_.reads_lost = reads_.lose();
+    return;
+  }
+  // A sole voter's round ends as it begins, so another may begin at once.
+  for (;;) {
+    std::ranges::move(reads_.confirmed(configuration(), self_), std::back_inserter(update_.reads));
+    const bool begun = reads_.begin(committed_);
+    if (begun || (reads_.under_way() && now_ >= probe_again_)) {
+      probe_again_ = now_ + settings_.heartbeat;
+      for (const Member& member : configuration().members) {
+        if (member.standing != Standing::voter || member.id == self_) continue;
+        reply(member.id, term, ReadProbe{reads_.round()});
+      }
+    }
+    if (!begun) return;
+  }
+}
+
 Update LibraftEngine::finish() {
-  assert(core_->committed() <= trail_.last());
-  committed_ = std::max(committed_, core_->committed());
   const Term term = core_->vote().term;
   if (install_ && (install_->term != term ||
                    (core_->leader() != MemberId() && core_->leader() != install_->from))) {
@@ -292,6 +332,7 @@ Update LibraftEngine::finish() {
   update_.term = term;
   update_.leader = core_->leader();
   update_.wake = std::max(core_->due(), now_ + std::chrono::milliseconds(1));
+  if (reads_.under_way()) update_.wake = std::min(update_.wake, probe_again_);
   return std::move(update_);
 }
 
@@ -306,8 +347,18 @@ Result<void> LibraftEngine::restart(const Vote& vote) {
   return {};
 }
 
+bool LibraftEngine::in_step() const {
+  const Index change = core_->uncommitted_configuration();
+  return core_->last() == trail_.last() && core_->committed() <= trail_.last() &&
+         (change == Index() || change == trail_.configuration_index());
+}
+
 bool LibraftEngine::sole_voter() const {
   return configuration().is_voter(self_) && configuration().voters() == 1;
+}
+
+bool LibraftEngine::settled() const {
+  return may_change(trail_, committed_, core_->vote().term);
 }
 
 bool LibraftEngine::leader_heard_lately() const {

@@ -1,10 +1,9 @@
 // The engine: libraft's core with the guards around it.
 #pragma once
 
-#include <array>
-
 #include "raft/core.h"
 #include "raft/guards.h"
+#include "raft/read_rounds.h"
 
 namespace ledger::raft {
 
@@ -27,6 +26,7 @@ class LibraftEngine final : public Engine {
   Result<void> on(const Pulled& pulled);
   Result<void> on(const CatchUp& catch_up);
   Result<void> on(const Transfer& transfer);
+  Result<void> on(const ReadAsked& asked);
 
   // A message by its body. `message.body` has been moved from in the first.
   Result<void> receive(const Message& message, AppendEntries body);
@@ -37,6 +37,8 @@ class LibraftEngine final : public Engine {
   }
   Result<void> receive(const Message& message, AppendEntriesResult body);
   Result<void> receive(const Message& message, const TimeoutNow&);
+  Result<void> receive(const Message& message, const ReadProbe& body);
+  Result<void> receive(const Message& message, const ReadProbeResult& body);
 
   /// Gives the core a message as it is.
   Result<void> feed(const Message& message, const std::vector<Entry>& entries);
@@ -45,7 +47,7 @@ class LibraftEngine final : public Engine {
   /// Gathers what a step asked for; `entries` are those it was given.
   void take(CoreUpdate update, const std::vector<Entry>& entries);
   void send(Message message);
-  void reply(const Message& to, Term term, decltype(Message::body) body);
+  void reply(MemberId to, Term term, decltype(Message::body) body);
 
   Refusal refusal(const std::vector<Entry>& entries) const;
   Refusal refusal_of_change(const Entry& entry) const;
@@ -54,13 +56,20 @@ class LibraftEngine final : public Engine {
   Result<void> see_to_time();
   /// Does what follows by itself: a leader's first entry, a committed configuration.
   Result<void> settle();
+  /// Sends probes, grants reads that are confirmed, loses those of an ended leadership.
+  void see_to_reads();
   Update finish();
 
   /// Begins another life of the core from what is on disk, which is everything, and `vote`.
   Result<void> restart(const Vote& vote);
   /// No append waits for Synced.
   bool idle() const { return core_->stored() == trail_.last(); }
+  /// The library believes what we believe of the log. Its assertions are compiled out, so whatever
+  /// it got wrong shows here, or never.
+  bool in_step() const;
   bool sole_voter() const;
+  /// An entry of our own term, in which we lead, is committed.
+  bool settled() const;
   bool leader_heard_lately() const;
   bool guarded(Guard guard) const {
     return (settings_.guards_left_out >> static_cast<unsigned>(guard) & 1) == 0;
@@ -78,6 +87,9 @@ class LibraftEngine final : public Engine {
   bool caught_up_at_once_ = false;       ///< It had nothing to catch up with.
   std::optional<Instant> leader_heard_;  ///< When a leader of the current term last spoke.
   std::optional<Message> install_;       ///< The InstallSnapshot whose entries are being pulled.
+  ReadRounds reads_;
+  Term reads_term_;      ///< The leadership they were asked of.
+  Instant probe_again_;  ///< When a round under way repeats its probes.
   Instant now_;
   Update update_;
 };

@@ -52,7 +52,7 @@ Result<void> LibraftEngine::receive(const Message& message, AppendEntries body) 
   if (!well_formed(body, message.term)) return {};
   const Term term = core_->vote().term;
   if (message.term < term && guarded(Guard::answer_lower_term)) {
-    reply(message, term, answer_lower_term(body));
+    reply(message.from, term, answer_lower_term(body));
     return {};
   }
   if (message.term >= term) leader_heard_ = now_;
@@ -137,7 +137,7 @@ Result<void> LibraftEngine::vote_as_non_voter(const Message& message, const Requ
   }
   Term term = vote.term;
   if (body.pre_vote) term = granted ? message.term : std::max(message.term, vote.term);
-  reply(message, term, RequestVoteResult{granted, body.pre_vote});
+  reply(message.from, term, RequestVoteResult{granted, body.pre_vote});
   return {};
 }
 
@@ -159,6 +159,18 @@ Result<void> LibraftEngine::receive(const Message& message, const TimeoutNow& bo
   return feed(whole, {});
 }
 
+Result<void> LibraftEngine::receive(const Message& message, const ReadProbe& body) {
+  if (message.term >= core_->vote().term) {
+    reply(message.from, message.term, ReadProbeResult{body.round});
+  }
+  return {};
+}
+
+Result<void> LibraftEngine::receive(const Message& message, const ReadProbeResult& body) {
+  if (message.term == reads_term_) reads_.answered(message.from, body.round);
+  return {};
+}
+
 Result<void> LibraftEngine::feed(const Message& message, const std::vector<Entry>& entries) {
   std::vector<Configuration> configurations;
   for (const Entry& entry : entries) {
@@ -169,11 +181,11 @@ Result<void> LibraftEngine::feed(const Message& message, const std::vector<Entry
   return {};
 }
 
-void LibraftEngine::reply(const Message& to, Term term, decltype(Message::body) body) {
+void LibraftEngine::reply(MemberId to, Term term, decltype(Message::body) body) {
   // The library's own words for itself: answers since version 2 say whether they are of a pre-vote.
   constexpr uint8_t version = 2;
   update_.send.push_back(Message{.from = self_,
-                                 .to = to.from,
+                                 .to = to,
                                  .term = term,
                                  .version = version,
                                  .features = 0,

@@ -1,0 +1,55 @@
+#include "sim/consensus.h"
+
+#include <doctest/doctest.h>
+
+using namespace ledger;
+using namespace ledger::sim;
+using namespace std::chrono_literals;
+
+namespace {
+
+Report run(uint64_t seed, Duration trouble, uint32_t without = 0) {
+  Scenario scenario;
+  scenario.seed = seed;
+  scenario.trouble = trouble;
+  scenario.guards_left_out = without;
+  return run_consensus(scenario);
+}
+
+}  // namespace
+
+TEST_CASE("one seed gives one trace") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    CHECK(run(seed, 5s).hash == run(seed, 5s).hash);
+    CHECK(run(seed, 5s).hash != run(seed + 1, 5s).hash);
+  }
+}
+
+TEST_CASE("under all kinds of trouble no promise is broken, and healing brings progress") {
+  Counts totals;
+  for (uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    const Report report = run(seed, 20s);
+    CHECK_MESSAGE(!report.violation, *report.violation);
+    for (const auto& [what, count] : report.counts) totals[what] += count;
+  }
+  // The trouble was there: a simulation that simulates nothing proves nothing.
+  for (const char* what : {"acknowledged", "changes", "crashes", "installs", "partitions", "pauses",
+                           "pulls", "reads", "slow disks", "transfers", "truncations"}) {
+    CAPTURE(what);
+    CHECK(totals[what] > 20);
+  }
+}
+
+// Guards 1, 3 and 10 need some hundred seeds: `ledger-sim --planted` runs them all. In 500 seeds of
+// these plans, 6, 8, 11 and 12 are not noticed; raft/guards_test.cc shows each by hand.
+TEST_CASE("each of these guards left out is noticed within 100 seeds") {
+  for (unsigned guard : {2u, 4u, 5u, 7u, 9u}) {
+    CAPTURE(guard);
+    bool noticed = false;
+    for (uint64_t seed = 1; !noticed && seed <= 100; ++seed) {
+      noticed = run(seed, 30s, 1u << guard).violation.has_value();
+    }
+    CHECK(noticed);
+  }
+}
