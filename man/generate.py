@@ -50,7 +50,8 @@ def section(command):
     out += line(command["summary"]) + ".\n"
     if "notes" in command:
         for paragraph in command["notes"].split("\n\n"):
-            out += ".Pp\n" + "".join(line(l.strip()) + "\n" for l in paragraph.split("\n"))
+            sentences = re.split(r"(?<=[.!?]) +(?=[A-Z])", " ".join(paragraph.split()))
+            out += ".Pp\n" + "".join(line(s) + "\n" for s in sentences)
     if command["flag_details"]:
         out += ".Bl -tag -width Ds\n" + "".join(map(flag, command["flag_details"])) + ".El\n"
     if command["exit_details"]:

@@ -90,6 +90,21 @@ Checked<std::optional<Int128>> limit_of(const Context& context, std::string_view
   return value;
 }
 
+/// How the account that has the name differs from the one asked for, if the ledger's own sentence
+/// does not say it: `account liabilities:alice exists with floor 0.00`.
+std::string taken_sentence(const book::Account& existing, const book::Account& asked,
+                           unsigned scale) {
+  const std::string account = fmt::format("account {} exists", existing.name);
+  const auto with = [&](std::string_view what, const std::optional<Int128>& value) {
+    return value ? fmt::format("{} with {} {}", account, what, format_amount(*value, scale))
+                 : fmt::format("{} without {}", account, what);
+  };
+  if (existing.asset != asked.asset) return fmt::format("{} in {}", account, existing.asset);
+  if (existing.floor != asked.floor) return with("floor", existing.floor);
+  if (existing.ceiling != asked.ceiling) return with("ceiling", existing.ceiling);
+  return fmt::format("{} with id {}", account, existing.account.text());
+}
+
 bool same_account(const book::Account& a, const book::Account& b) {
   return a.name == b.name && a.asset == b.asset && a.kind == b.kind && a.floor == b.floor &&
          a.ceiling == b.ceiling;
@@ -158,6 +173,10 @@ Outcome open(Context& context) {
   const book::Decision decision = TRY(post_one(*client, std::move(command)));
   if (decision.verdict.code != book::Code::ok) {
     Failure failure = refusal(decision, Kind::account, names);
+    if (existing && decision.verdict.code == book::Code::name_taken) {
+      const book::Account& first = existing->value.row.account;
+      failure.message = taken_sentence(first, account, TRY(names.scale(first.asset)).value_or(0));
+    }
     failure.hint = existing ? fmt::format("see 'ledgerctl account show {}'", account.name)
                             : "see 'ledgerctl account list' and 'ledgerctl asset list'";
     return tl::unexpected(std::move(failure));

@@ -20,8 +20,9 @@ int exit_status(const Failure& failure) {
 }
 
 /// Descriptors 0 to 2 that are closed would be taken by the first files opened. Held open they fail
-/// as closed ones do: no input, and output that can't be written.
-void hold_standard_descriptors() {
+/// as closed ones do: no input, and output that can't be written. Before all other initialisers,
+/// since one of gRPC's opens a descriptor and keeps it.
+__attribute__((constructor(101))) void hold_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) < 0) static_cast<void>(open("/dev/null", O_RDONLY));
   }
@@ -73,7 +74,6 @@ Outcome run(const std::vector<std::string>& words, Out& out, Report& report) {
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   hide_passwords(argc, argv);
-  hold_standard_descriptors();
   std::signal(SIGPIPE, SIG_DFL);
 
   Out out;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
@@ -38,7 +39,6 @@ class Batch {
       : context_(context),
         client_(client),
         minor_(context.args.has("--minor")),
-        // Nothing may be under way behind a refusal that stops the run.
         window_(stop_on_refusal ? 1 : window),
         stop_on_refusal_(stop_on_refusal),
         valid_until_(valid_until),
@@ -79,9 +79,10 @@ class Batch {
   std::atomic<uint64_t> read_ = 0;
 
   std::mutex mutex_;
+  std::condition_variable all_answered_;
   std::deque<Sent> sent_;
-
-  uint64_t answered_ = 0;
+  bool over_ = false;      ///< No more answers will come.
+  uint64_t answered_ = 0;  ///< Written under the mutex by the answering thread.
   uint64_t refused_ = 0;
   std::optional<Offset> last_offset_;
 };
@@ -116,6 +117,10 @@ void Batch::submit() {
   }
   sending_.clear();
   poster_->submit(std::exchange(commands_, {}));
+  if (!stop_on_refusal_) return;
+  // Nothing may be under way behind a refusal, so the next line waits for this one's answer.
+  std::unique_lock lock(mutex_);
+  all_answered_.wait(lock, [this] { return over_ || answered_ == read_; });
 }
 
 /// A line that can't be sent ends the run. What is the cluster's fault stays that.
@@ -164,13 +169,17 @@ Sent Batch::oldest() {
 }
 
 Checked<void> Batch::print(const Sent& sent, const book::Decision& decision) {
-  ++answered_;
   const bool ok = decision.verdict.code == book::Code::ok;
   if (ok) last_offset_ = decision.offset;
   if (!ok) {
     ++refused_;
     if (stop_on_refusal_) stopped_ = true;
   }
+  {
+    const std::lock_guard lock(mutex_);
+    ++answered_;
+  }
+  all_answered_.notify_all();
   if (!context_.json()) {
     TRY(context_.out.line(fmt::format("{} {} {}", sent.id.text(), decision.offset.value,
                                       name(decision.verdict.code))));
@@ -232,6 +241,11 @@ Outcome Batch::run() {
   catch_stop_signals();
   std::thread reader([this] { read_all(); });
   const Checked<void> printed = print_answers();
+  {
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+  }
+  all_answered_.notify_all();
   input_.stop();
   reader.join();
   if (!printed) return ended(printed.error());
