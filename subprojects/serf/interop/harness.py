@@ -8,7 +8,6 @@ import json
 import os
 import select
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -36,17 +35,18 @@ def check(condition, what):
 
 
 class Stock:
-    """A stock agent. `ip` carries gossip on 7946 and its RPC on 7373."""
+    """A stock agent. `ip` carries gossip on `port` and its RPC on 7373; port 0 is no -bind at all."""
 
-    def __init__(self, cluster, name, ip, *options, program="serf"):
+    def __init__(self, cluster, name, ip, *options, program="serf", port=7946):
         self.cluster, self.name, self.ip, self.program = cluster, name, ip, program
         self.rpc = "-rpc-addr=%s:7373" % ip
         self.path = os.path.join(cluster.dir, name + ".log")
-        command = [program, "agent", "-node=" + name, "-bind=%s:7946" % ip, self.rpc,
-                   "-log-level=debug", *options]
+        command = [program, "agent", "-node=" + name, self.rpc, "-log-level=debug", *options]
+        if port:
+            command.append("-bind=%s:%d" % (ip, port))
         if cluster.key:
             command.append("-encrypt=" + cluster.key)
-        self.process = subprocess.Popen(command, stdout=open(self.path, "ab"),
+        self.process = subprocess.Popen(command, stdout=open(self.path, "wb"),
                                         stderr=subprocess.STDOUT, cwd=cluster.dir,
                                         stdin=subprocess.DEVNULL)
         cluster.processes.append(self)
@@ -176,9 +176,14 @@ class Cluster:
                 else:
                     process.pump()
                     print("\n".join(json.dumps(e) for e in process.events[-60:]))
+        self.reset()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def reset(self):
+        """Ends everybody, so that another scenario can begin."""
         for process in self.processes:
             process.kill()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.processes, self.ledgers = [], []
 
     def ip(self, host):
         return "%s.%d" % (self.net, host)

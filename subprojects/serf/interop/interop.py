@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from harness import KEY_128, KEY_256, TAGS, Cluster, Failed, all_alive, check, main, skip
+from harness import KEY_128, KEY_256, TAGS, Cluster, Stock, Failed, all_alive, check, main, skip
 
 BAD_NEWS = re.compile(r"Failed ping|Suspect |Refuting")
 
@@ -155,9 +155,7 @@ def encryption(c):
     for scenario in (join_a_stock_node, be_joined, join_through_us,
                      lambda c: stay_alive(c, 15), refute, see_a_failure, see_a_leave, leave):
         scenario(c)
-        for process in c.processes:
-            process.kill()
-        c.processes, c.ledgers = [], []
+        c.reset()
 
 
 def wrong_or_no_key(c):
@@ -175,9 +173,7 @@ def wrong_or_no_key(c):
 def no_compression(c):
     for scenario in (join_a_stock_node, be_joined, join_through_us):
         scenario(c, "-disable-compression")
-        for process in c.processes:
-            process.kill()
-        c.processes, c.ledgers = [], []
+        c.reset()
 
 
 def one_transport(c, dropped):
@@ -221,9 +217,7 @@ def user_event(c):
         ledger.say("event restart 4.5.6")
         c.until(lambda: "restart" in read(), 5, "the stock node gets ours")
         c.throughout(lambda: True, 4, "time for a second delivery")
-        check(read().count("Payload: []byte{0x34, 0x2e, 0x35") + read().count("4.5.6") == 1
-              or read().count("Name: restart") == 1 or read().count("Name: \"restart\"") == 1,
-              "exactly once: " + read()[-1500:])
+        check(read().count("Received event: user-event: restart") == 1, "exactly once: " + read())
         check(len(ledger.saw(event="user", name="deploy")) == 1, "exactly once the other way")
         check(len(ledger.saw(event="user", name="restart")) == 1, "once to ourselves")
     finally:
@@ -309,9 +303,10 @@ def default_bind(program):
     if out.returncode != 0:
         skip("no veth interface: " + out.stderr.strip())
     with Cluster(program, 26) as c:
-        a = DefaultBound(c)
-        b = c.b("-join=10.77.0.1")
-        ledger = c.ledger()
+        # Without -bind it takes port 7946 of every address, so the others use another port.
+        a = Stock(c, "node-a", "127.0.0.1", port=0)
+        b = c.b("-join=10.77.0.1:7946", port=7947)
+        ledger = c.ledger(port=7947)
         ledger.say("join 10.77.0.1:7946")
         c.until(lambda: all_alive(a, b, ledger), 20, "three members alive everywhere")
         check(ledger.members()["node-a"]["octets"] == 16, "node-a's address has 16 octets")
@@ -319,25 +314,6 @@ def default_bind(program):
         c.throughout(quiet, 60, "no name conflict")
         check(not ledger.saw(event="conflict"), "nor one with us")
         check(all_alive(a, b, ledger), "all alive at the end")
-
-
-def DefaultBound(c):
-    """A stock agent without -bind, which advertises its address in 16 octets."""
-    from harness import Stock
-
-    class Unbound(Stock):
-        def __init__(self):
-            self.cluster, self.name, self.ip, self.program = c, "node-a", "10.77.0.1", "serf"
-            self.rpc = "-rpc-addr=127.0.0.1:7373"
-            self.path = os.path.join(c.dir, "node-a.log")
-            # The port of the others is on other addresses, which 0.0.0.0 would take too.
-            self.process = subprocess.Popen(
-                ["serf", "agent", "-node=node-a", self.rpc, "-log-level=debug"],
-                stdout=open(self.path, "ab"), stderr=subprocess.STDOUT, cwd=c.dir)
-            c.processes.append(self)
-            c.until(lambda: self.run("info").returncode == 0, 15, "node-a answers")
-
-    return Unbound()
 
 
 def snapshot(c):
@@ -378,7 +354,10 @@ def hostile_input(c, seconds=60):
     vectors_dir = os.path.join(os.path.dirname(__file__), "..", "testdata", "vectors")
     vectors = [bytes.fromhex("".join(open(os.path.join(vectors_dir, f)).read().split()))
                for f in sorted(os.listdir(vectors_dir)) if f.endswith(".hex")]
-    open_one, keyed = c.ledger(host=21, key=False), c.ledger(name="keyed", host=22, key=KEY_128)
+    # Not ledger-1: the vectors claim that name for another address, and whoever loses its name
+    # without a single vote for it has to stop.
+    open_one = c.ledger(name="open-one", host=21, key=False)
+    keyed = c.ledger(name="keyed", host=22, key=KEY_128)
     friend = c.ledger(name="friend", host=23, join=[22], key=KEY_128)
     c.until(lambda: all_alive(keyed, friend), 5, "the keyed ones know each other")
     rng = random.Random(31)

@@ -72,7 +72,9 @@ void Network::run_until(Instant until) {
     Slot& slot = members_[next.member];
     if (!slot.up || next.life != slot.life) continue;
     if (slot.paused_until > now_) {
-      schedule(next.member, slot.paused_until, std::move(next.event));
+      // Like the driver, it reads what waits on its sockets before it looks at its timers.
+      const bool timer = std::holds_alternative<Wake>(next.event);
+      schedule(next.member, slot.paused_until + Duration{timer ? 1 : 0}, std::move(next.event));
       continue;
     }
     const bool wake = std::holds_alternative<Wake>(next.event);
