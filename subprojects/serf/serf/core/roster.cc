@@ -322,12 +322,19 @@ const Entry* Roster::next_to_probe(Instant now) {
 
 std::vector<const Entry*> Roster::pick(size_t count,
                                        const std::function<bool(const Entry&)>& passes) {
-  std::vector<const Entry*> candidates;
-  for (const auto& [name, entry] : nodes_) {
-    if (!is_self(name) && passes(entry)) candidates.push_back(&entry);
+  const auto eligible = [&](const Entry* entry) { return !is_self(entry->name) && passes(*entry); };
+  std::vector<const Entry*> chosen;
+  // A few tries by chance find them in a large healthy cluster; the whole walk finds them always.
+  for (size_t tries = 4 * count; tries > 0 && chosen.size() < count; --tries) {
+    const Entry* entry = order_[shared_->random.below(order_.size())];
+    if (eligible(entry) && std::ranges::find(chosen, entry) == chosen.end())
+      chosen.push_back(entry);
   }
-  shared_->random.choose(candidates, count);
-  return candidates;
+  if (chosen.size() == count) return chosen;
+  chosen.clear();
+  std::ranges::copy_if(order_, std::back_inserter(chosen), eligible);
+  shared_->random.choose(chosen, count);
+  return chosen;
 }
 
 bool Roster::has_company() const {

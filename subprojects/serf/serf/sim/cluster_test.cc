@@ -17,9 +17,9 @@ namespace {
 using Kind = MemberNotice::Kind;
 
 /// `count` members that know each other, joined through the first.
-void form(Network& network, size_t count) {
+void form(Network& network, size_t count, const std::function<void(Config&)>& adjust = {}) {
   for (size_t i = 0; i < count; ++i) {
-    network.add("m" + std::to_string(i));
+    network.add("m" + std::to_string(i), adjust);
     if (i > 0) network.command(i, Join{{network.address(0)}});
     network.run_for(milliseconds(20));
   }
@@ -135,34 +135,68 @@ TEST_CASE("ten minutes of 50 healthy members at 5 % loss bring no false failure"
               static_cast<unsigned long long>(suspicions));
 }
 
-TEST_CASE("slow members are not declared failed by the healthy, and do not fail the healthy") {
-  // Five of 50 stand still for up to 3 s out of every 6: Lifeguard's case of slow processing.
-  Network network(22, {.loss = 0.05, .delay_min = milliseconds(1), .delay_max = milliseconds(20)});
-  form(network, 50);
-  Random random(5);
+/// Wrong failures that were told while 5 of 50 members stood still a part of the time.
+struct FalseFailures {
+  size_t of_healthy = 0;
+  size_t of_slow = 0;
+};
+
+FalseFailures with_slow_members(uint64_t seed, Duration still_max, int awareness_max,
+                                int suspicion_max_timeout_mult) {
+  Network network(seed,
+                  {.loss = 0.05, .delay_min = milliseconds(1), .delay_max = milliseconds(20)});
+  form(network, 50, [&](Config& config) {
+    config.profile.awareness_max = awareness_max;
+    config.profile.suspicion_max_timeout_mult = suspicion_max_timeout_mult;
+  });
+  Random random(seed);
   std::set<std::string> slow;
   for (size_t i = 0; i < 5; ++i) slow.insert("m" + std::to_string(10 * i + 3));
   const Instant begin = network.now();
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < 30; ++round) {
     for (size_t i = 0; i < 5; ++i) {
-      const Duration still{static_cast<int64_t>(random.below(3'000'000))};
+      const Duration still{static_cast<int64_t>(random.below(static_cast<uint64_t>(still_max.us)))};
       network.pause(10 * i + 3, network.now() + still);
     }
-    network.run_for(seconds(6));
+    network.run_for(seconds(10));
   }
-  size_t of_healthy = 0;
-  size_t of_slow = 0;
+  FalseFailures told;
   for (size_t i = 0; i < network.size(); ++i) {
     const size_t healthy = failures_told(network, i, slow, begin);
-    of_healthy += healthy;
-    of_slow += failures_told(network, i, {}, begin) - healthy;
+    told.of_healthy += healthy;
+    told.of_slow += failures_told(network, i, {}, begin) - healthy;
   }
-  CHECK(of_healthy == 0);
-  CHECK(of_slow == 0);
+  network.run_for(seconds(60));
+  std::set<size_t> everybody;
+  for (size_t i = 0; i < network.size(); ++i) everybody.insert(i);
+  CHECK(all_see(network, everybody, Status::alive));
+  return told;
+}
+
+// Lifeguard does not promise that nobody is ever wrongly declared failed, but that it happens less
+// often than by plain SWIM. One telling counts once for each member that is told.
+TEST_CASE(
+    "slow members cause fewer wrong failures than by plain SWIM, and hardly any of the healthy") {
+  FalseFailures with;
+  FalseFailures without;
+  const Profile profile = lan_profile();
+  for (uint64_t seed = 41; seed < 43; ++seed) {
+    CAPTURE(seed);
+    const FalseFailures guarded = with_slow_members(seed, seconds(5), profile.awareness_max,
+                                                    profile.suspicion_max_timeout_mult);
+    const FalseFailures plain = with_slow_members(seed, seconds(5), 1, 1);
+    with.of_healthy += guarded.of_healthy;
+    with.of_slow += guarded.of_slow;
+    without.of_healthy += plain.of_healthy;
+    without.of_slow += plain.of_slow;
+  }
   std::printf(
-      "sim: 5 of 50 members stand still 25 %% of 300 s: %zu false failures of healthy "
-      "members, %zu of slow ones\n",
-      of_healthy, of_slow);
+      "sim: 5 of 50 members stand still up to 5 s out of 10, 2 x 300 s: wrong failures told of "
+      "healthy "
+      "members %zu (plain SWIM: %zu), of slow ones %zu (plain SWIM: %zu)\n",
+      with.of_healthy, without.of_healthy, with.of_slow, without.of_slow);
+  CHECK(with.of_healthy <= 1);
+  CHECK(with.of_healthy + with.of_slow <= without.of_healthy + without.of_slow);
 }
 
 TEST_CASE("after a partition heals, all views become one again") {
@@ -270,7 +304,8 @@ TEST_CASE("a minute of 200 members runs the same way twice") {
     traces[run] = network.trace();
   }
   CHECK(traces[0] == traces[1]);
-  std::printf("sim: a minute of 200 members took %.2f s of wall clock\n", std::min(cpu[0], cpu[1]));
+  std::printf("sim: a minute of 200 members took %.2f s of processor time\n",
+              std::min(cpu[0], cpu[1]));
 }
 
 }  // namespace serf::sim
