@@ -66,7 +66,7 @@ struct Config {
   bool compression = true;
   bool coordinates = true;        ///< Estimate round trips by Vivaldi and tell others.
   bool ignore_old_events = true;  ///< When joining, events of the time before.
-  size_t event_bytes_max = 512;   ///< Encoded; at most 9216.
+  size_t event_bytes_max = 512;   ///< Encoded; never above what one packet carries.
   uint64_t seed = 1;              ///< All choices that are not nonces follow from it.
   Profile profile;
   Limits limits;

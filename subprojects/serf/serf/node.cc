@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "serf/wire/packet.h"
 #include "serf/wire/try.h"
 
 namespace serf {
 namespace {
 
-constexpr size_t event_bytes_limit = 9 * 1'024;
+/// What still fits into a packet of gossip with every layer around it.
+constexpr size_t event_bytes_limit = wire::packet_budget - 64;
 /// The same conflict is told again only after this.
 constexpr Duration conflict_quiet = seconds(10);
 
@@ -25,8 +27,7 @@ bool is_name(View name) {
 
 Result<std::unique_ptr<Node>> Node::make(Config config, wire::Nonces& nonces) {
   if (!is_name(config.name)) {
-    return fail(Code::invalid,
-                "name " + config.name + ": 1 to 128 of A-Z a-z 0-9 . - are allowed");
+    return fail(Code::invalid, "name " + config.name + ": 1 to 128 of A-Z a-z 0-9 . - are allowed");
   }
   if (!config.address.valid() || config.address.port == 0) {
     return fail(Code::invalid, "address " + format(config.address) + ": nobody could reach it");
@@ -285,9 +286,9 @@ void Node::join_intent(Instant now, const wire::JoinIntent& intent, bool pass_on
 /// About ourselves it is old, of an earlier life or a mistake: say that we are here.
 void Node::leave_intent(Instant now, const wire::LeaveIntent& intent, bool pass_on, Out& out) {
   if (intent.node == shared_.config.name && !leaving_.active()) {
-    members_.clock().witness(intent.ltime);
+    const bool sane = members_.clock().witness(intent.ltime);
     const Member* self = members_.find(intent.node);
-    if (self == nullptr || intent.ltime <= self->status_ltime) return;
+    if (!sane || self == nullptr || intent.ltime <= self->status_ltime) return;
     out.info("answering a leave intent about us");
     return announce(now, out);
   }

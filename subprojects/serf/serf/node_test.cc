@@ -336,4 +336,101 @@ TEST_CASE("what no cluster would accept is refused at the start") {
   CHECK_FALSE(Node::make(wrong, nonces));
 }
 
+/// A member of its own, and what it says to packets that nobody would send in good faith.
+struct Lone {
+  Lone() {
+    Config config;
+    config.name = "me";
+    config.address = parse_address("10.0.0.1:7946").value();
+    node = Node::make(config, nonces).value();
+    node->start({});
+  }
+  Effects take(const std::string& packet) {
+    return node->step({}, PacketReceived{parse_address("10.0.0.9:7946").value(), packet});
+  }
+  testing::CountingNonces nonces;
+  std::unique_ptr<Node> node;
+};
+
+TEST_CASE(
+    "a claim with a version vector that would harm stock nodes is neither believed nor passed on") {
+  const wire::Alive good{1,
+                         "other",
+                         wire::Blob("\x0a\1\1\2"),
+                         7946,
+                         wire::Blob("\xff\x80"),
+                         wire::Blob(std::string(our_vsn))};
+  std::vector<wire::Alive> harmful(8, good);
+  harmful[0].vsn = wire::Blob();
+  harmful[1].vsn = wire::Blob("\1\5\2");
+  harmful[2].vsn = wire::Blob(std::string("\0\5\2\2\5\5", 6));
+  harmful[3].vsn = wire::Blob("\5\5\5\5\5\5");
+  harmful[4].addr = wire::Blob("\x0a\1\1");
+  harmful[5].meta = wire::Blob(std::string(513, 'x'));
+  harmful[6].incarnation = UINT32_MAX;
+  harmful[7].incarnation = 0;
+  Lone lone;
+  for (const wire::Alive& claim : harmful) {
+    lone.take(encode(claim));
+    CHECK(lone.node->members().size() == 1);
+  }
+  CHECK(lone.node->stats().nodes_refused == harmful.size());
+  lone.take(encode(good));
+  CHECK(lone.node->members().size() == 2);
+}
+
+TEST_CASE("an entry said to be dead in a push/pull is only suspected, so that it can refute") {
+  Lone lone;
+  lone.take(encode(wire::Alive{3, "other", wire::Blob("\x0a\1\1\2"), 7946, wire::Blob("\xff\x80"),
+                               wire::Blob(std::string(our_vsn))}));
+  wire::PushPull state;
+  state.nodes.push_back({"other",
+                         wire::Blob("\x0a\1\1\2"),
+                         7946,
+                         {},
+                         3,
+                         wire::NodeState::dead,
+                         wire::Blob(std::string(our_vsn))});
+  lone.node->step({}, StreamAccepted{1});
+  lone.node->step({}, StreamReceived{1, encode(state)});
+  CHECK(lone.node->members().at("other").status == Status::alive);
+  lone.take(encode(wire::Dead{3, "other", "third"}));
+  CHECK(lone.node->members().at("other").status == Status::failed);
+}
+
+TEST_CASE("what is said about ourselves is refuted with a higher incarnation") {
+  Lone lone;
+  CHECK(lone.node->incarnation() == 1);
+  lone.take(encode(wire::Suspect{1, "me", "other"}));
+  CHECK(lone.node->incarnation() == 2);
+  lone.take(encode(wire::Dead{7, "me", "me"}));
+  CHECK(lone.node->incarnation() == 8);
+  lone.take(encode(wire::Dead{7, "me", "me"}));
+  CHECK(lone.node->incarnation() == 8);
+  lone.take(encode(wire::Dead{UINT32_MAX, "me", "me"}));
+  CHECK(lone.node->incarnation() == 8);
+  CHECK(lone.node->health() == 2);
+}
+
+TEST_CASE("a time far in the future is not followed and blocks nothing") {
+  Lone lone;
+  const std::string user{wire::octet(wire::Type::user)};
+  lone.take(user + encode(wire::UserEvent{UINT64_MAX - 511, "evil", {}, false}));
+  const Effects effects = lone.take(user + encode(wire::UserEvent{1, "good", {}, false}));
+  REQUIRE(effects.notices.size() == 1);
+  CHECK(std::get<UserEventNotice>(effects.notices[0]).name == "good");
+}
+
+TEST_CASE("a ping is answered to its source address, and one for another name is not answered") {
+  Lone lone;
+  const wire::Ping ping{7, "me", wire::Blob("\x0a\1\1\2"), 1234, "other"};
+  const Effects effects = lone.take(encode(ping));
+  REQUIRE(effects.actions.size() == 1);
+  CHECK(format(std::get<SendPacket>(effects.actions[0]).to) == "10.1.1.2:1234");
+  wire::Ping bare{8, "", {}, 0, ""};
+  CHECK(format(std::get<SendPacket>(lone.take(encode(bare)).actions.at(0)).to) == "10.0.0.9:7946");
+  bare.node = "somebody";
+  CHECK(lone.take(encode(bare)).actions.empty());
+}
+
 }  // namespace serf

@@ -12,10 +12,12 @@ class Lamport {
   /// The time, which then moves on.
   uint64_t stamp() { return time_++; }
 
-  /// Moves past a time that was seen. One near the end of the range is not followed, so that nobody
-  /// can wind the clock round.
-  void witness(uint64_t seen) {
-    if (seen >= time_ && seen < UINT64_MAX / 2) time_ = seen + 1;
+  /// Moves past a time that was seen. One far beyond what can be true is not followed, so that
+  /// nobody can wind the clock round: then it is false, and the message should be dropped.
+  bool witness(uint64_t seen) {
+    if (seen >= UINT64_MAX / 2) return false;
+    if (seen >= time_) time_ = seen + 1;
+    return true;
   }
 
  private:

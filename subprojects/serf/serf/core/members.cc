@@ -97,7 +97,7 @@ bool Members::keep(Instant now, const std::string& name, bool leave, uint64_t lt
 }
 
 bool Members::join_intent(Instant now, const wire::JoinIntent& intent) {
-  clock_.witness(intent.ltime);
+  if (!clock_.witness(intent.ltime)) return false;
   auto known = members_.find(intent.node);
   if (known == members_.end()) return keep(now, intent.node, false, intent.ltime);
   Member& member = known->second;
@@ -108,7 +108,7 @@ bool Members::join_intent(Instant now, const wire::JoinIntent& intent) {
 }
 
 bool Members::leave_intent(Instant now, const wire::LeaveIntent& intent, Out& out) {
-  clock_.witness(intent.ltime);
+  if (!clock_.witness(intent.ltime)) return false;
   auto known = members_.find(intent.node);
   if (known == members_.end()) return keep(now, intent.node, true, intent.ltime);
   Member& member = known->second;

@@ -12,8 +12,8 @@ bool too_old(const Lamport& clock, uint64_t ltime) {
 }  // namespace
 
 bool UserEvents::accept(const wire::UserEvent& event) {
-  clock_.witness(event.ltime);
-  if (event.ltime < least_ || too_old(clock_, event.ltime)) return false;
+  if (!clock_.witness(event.ltime) || event.ltime < least_ || too_old(clock_, event.ltime))
+    return false;
   std::optional<wire::EventSlot>& slot = ring_[event.ltime % ring_slots];
   if (slot && slot->ltime > event.ltime) return false;
   if (!slot || slot->ltime < event.ltime) slot = wire::EventSlot{event.ltime, {}};
@@ -33,8 +33,7 @@ std::vector<std::optional<wire::EventSlot>> UserEvents::recent() const {
 }
 
 bool SeenQueries::accept(uint64_t ltime, uint32_t id) {
-  clock_.witness(ltime);
-  if (too_old(clock_, ltime)) return false;
+  if (!clock_.witness(ltime) || too_old(clock_, ltime)) return false;
   Slot& slot = ring_[ltime % ring_slots];
   if (slot.ltime > ltime) return false;
   if (slot.ltime < ltime) slot = Slot{ltime, {}};
