@@ -157,7 +157,8 @@ void Replica::abandon(const rpc::Failure& failure) {
 // ---- What consensus asks. ----
 
 Result<void> Replica::act(Now now, raft::Update update) {
-  if (update.vote) TRY(save(now, *update.vote));  // A vote is a promise.
+  std::optional<log::Synced> written;
+  if (update.vote) written = TRY(save(*update.vote));  // A vote is a promise.
   follow(update);
   if (!update.append.empty()) {
     TRY(append(std::move(update.append)));
@@ -169,14 +170,15 @@ Result<void> Replica::act(Now now, raft::Update update) {
     log_.set_committed(committed_);
   }
   wake_ = update.wake;
+  // What became durable beside the vote is the next event, not part of this one.
+  if (written) TRY(synced(now, *written));
   return {};
 }
 
-Result<void> Replica::save(Now now, const Vote& vote) {
+Result<log::Synced> Replica::save(const Vote& vote) {
   log_.save_vote(vote);
   // Nothing may happen before the promise is on disk: the loop itself waits for the queue.
-  const log::Synced written = TRY(log_.drain());
-  return synced(now, written);
+  return log_.drain();
 }
 
 Result<void> Replica::append(std::vector<Entry> entries) {

@@ -79,7 +79,7 @@ class Replica {
   class BookView;
 
   Result<void> act(Now now, raft::Update update);
-  Result<void> save(Now now, const Vote& vote);
+  Result<log::Synced> save(const Vote& vote);
   Result<void> append(std::vector<Entry> entries);
   Result<void> submit(Now now);
   Result<void> advance();

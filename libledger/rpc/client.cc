@@ -170,6 +170,7 @@ class GrpcClient final : public Client {
   std::vector<Tried> tried() const override { return cluster_.tried(); }
 
   Result<NodeStatus> leader() override {
+    cluster_.deadline().progress();
     cluster_.lost_leader({});  // What it said once is no answer: its clock goes on.
     return TRY(cluster_.leader()).status;
   }
@@ -258,6 +259,7 @@ class GrpcClient final : public Client {
   template <class Service, class Method, class Request, class Response>
   Result<void> try_once(const std::string& address, Method method, const Request& request,
                         Response& response) {
+    cluster_.deadline().progress();
     grpc::ClientContext context;
     context.set_deadline(call_deadline(cluster_.deadline().left()));
     const auto stub = Service::NewStub(cluster_.channel(address));
@@ -275,6 +277,7 @@ class GrpcClient final : public Client {
   /// good, or time is up.
   template <class Attempt>
   Result<void> keep_trying(Attempt attempt_call) {
+    cluster_.deadline().progress();
     Backoff backoff;
     while (true) {
       const std::string address = TRY(cluster_.reader());
@@ -365,6 +368,7 @@ Result<AsOf<std::vector<book::AccountRow>>> GrpcClient::accounts(const std::stri
   std::optional<Error> wrong;
   TRY(keep_trying([&](const std::string& address, grpc::ClientContext& context) {
     answer.value.clear();
+    wrong.reset();
     const auto reader =
         v1::Ledger::NewStub(cluster_.channel(address))->ListAccounts(&context, request);
     for (v1::GetAccountResponse response; reader->Read(&response);) {

@@ -21,7 +21,7 @@ namespace ledger::rpc {
 struct Patience {
   enum class Kind : uint8_t {
     whole,     ///< `limit` bounds everything from the making of the client on.
-    progress,  ///< `limit` bounds the time in which nothing comes.
+    progress,  ///< `limit` bounds the time that one waits while nothing comes.
     endless,   ///< Nothing is bounded; connections are tried again for ever.
   };
   Kind kind = Kind::whole;
@@ -43,7 +43,7 @@ struct Tried {
   std::string result;  ///< `candidate, term 9`; `refused`.
 };
 
-/// A money command. The id is its idempotency key.
+/// A money command; as a record it must pass `book::check`. The id is its idempotency key.
 struct Command {
   Id id;
   std::optional<Offset> expect_offset = {};
@@ -110,7 +110,8 @@ using Poster = Writer<std::vector<Command>, Posted>;
 class Reader {
  public:
   virtual ~Reader() = default;
-  /// The next records; nothing at the end. Where none come for `patience`, an empty batch.
+  /// The next records; nothing at the end. When following, an empty batch where none come for
+  /// `patience`, so that the caller can look up.
   /// Errors: `out_of_range`, `unreachable`, `no_leader`, `timeout`, `corrupt_segment` …
   virtual Result<std::optional<book::Decided>> next(Duration patience) = 0;
 };

@@ -17,7 +17,7 @@ class Deadline {
  public:
   explicit Deadline(const Patience& patience) : patience_(patience), begun_(Steady::now()) {}
 
-  /// Something came: a wait for progress begins anew.
+  /// Something came, or a wait begins: a wait for progress begins anew.
   void progress() {
     const std::lock_guard lock(mutex_);
     if (patience_.kind == Patience::Kind::progress) begun_ = Steady::now();

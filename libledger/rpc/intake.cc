@@ -1,6 +1,7 @@
 #include "rpc/intake.h"
 
 #include "base/crc32c.h"
+#include "book/check.h"
 
 namespace ledger::rpc {
 namespace {
@@ -58,8 +59,16 @@ struct Draft {
   RecordFields fields;
 };
 
-/// Appends the record to `packed`, checked. `index` is for the error.
-Fit<void> append(const Draft& draft, uint32_t index, std::string& packed) {
+/// Where checked records gather.
+struct Gathering {
+  Proposal proposal;
+  book::Body body;  ///< Of the record at hand: one set of buffers for all.
+};
+
+/// Appends the record, checked.
+Fit<void> append(const Draft& draft, Gathering& to) {
+  std::string& packed = to.proposal.packed;
+  const uint32_t index = to.proposal.count;
   RecordFields fields = draft.fields;
   if (fields.meta.size() > meta_bytes_max) {
     return unfit(index, too_large,
@@ -77,8 +86,11 @@ Fit<void> append(const Draft& draft, uint32_t index, std::string& packed) {
   Cursor cursor(Bytes(packed).substr(before));
   const std::optional<Bytes> record = take_record(cursor);
   assert(record && cursor.empty());
-  std::optional<book::RequestError> error = book::check(view_record(*record), rules);
-  if (!error) return {};
+  std::optional<book::RequestError> error = book::check(view_record(*record), rules, to.body);
+  if (!error) {
+    ++to.proposal.count;
+    return {};
+  }
   packed.resize(before);
   if (error->code == invalid_id && !id) {
     error->message = "the id has " + std::to_string(draft.id.size()) + " bytes, not 16";
@@ -95,20 +107,20 @@ Draft draft(const v1::Command& command, Kind kind, Bytes body) {
   return draft;
 }
 
-Fit<void> append(const v1::Command& command, uint32_t index, std::string& packed) {
+Fit<void> append(const v1::Command& command, Gathering& to) {
   if (command.body_case() == v1::Command::kRaw) {
-    return append(draft(command, Kind::raw, command.raw()), index, packed);
+    return append(draft(command, Kind::raw, command.raw()), to);
   }
-  Fit<void> result = unfit(index, invalid_message, "the command has no body");
+  Fit<void> result = unfit(to.proposal.count, invalid_message, "the command has no body");
   visit_body(command, [&](Kind kind, const auto& body) {
     const std::string bytes = body.SerializeAsString();
-    result = append(draft(command, kind, bytes), index, packed);
+    result = append(draft(command, kind, bytes), to);
     if (result || result.error().error.code != invalid_message) return;
     // Perhaps only a field that we do not know: once more without.
     auto known = body;
     known.DiscardUnknownFields();
     const std::string known_bytes = known.SerializeAsString();
-    if (known_bytes != bytes) result = append(draft(command, kind, known_bytes), index, packed);
+    if (known_bytes != bytes) result = append(draft(command, kind, known_bytes), to);
   });
   return result;
 }
@@ -130,6 +142,7 @@ Fit<Proposal> take(::logpb::v1::AppendRequest&& request) {
     return unfit(0, invalid_message, "the checksum of the records is wrong");
   }
   uint32_t count = 0;
+  book::Body body;
   Cursor cursor(request.packed());
   for (; !cursor.empty(); ++count) {
     const std::optional<Bytes> bytes = take_record(cursor);
@@ -144,7 +157,7 @@ Fit<Proposal> take(::logpb::v1::AppendRequest&& request) {
                        ", and only raw ones (0) are "
                        "appended here");
     }
-    if (std::optional<book::RequestError> error = book::check(record, rules)) {
+    if (std::optional<book::RequestError> error = book::check(record, rules, body)) {
       return tl::unexpected<Unfit>(Unfit{count, *std::move(error)});
     }
   }
@@ -169,22 +182,22 @@ Fit<Proposal> take(const ::logpb::v1::ProduceRequest& request, const IdSource& i
               .fields = {.id = {}, .body = record.value(), .meta = record.meta()}};
   if (request.has_expect_offset()) draft.fields.expect_offset = Offset(request.expect_offset());
   if (request.has_valid_until()) draft.fields.valid_until = Time{request.valid_until()};
-  Proposal proposal{.packed = {}, .count = 1, .decisions = true};
-  if (Fit<void> fits = append(draft, 0, proposal.packed); !fits) {
+  Gathering gathering{.proposal = {.packed = {}, .count = 0, .decisions = true}, .body = {}};
+  if (Fit<void> fits = append(draft, gathering); !fits) {
     return tl::unexpected<Unfit>(std::move(fits).error());
   }
-  return proposal;
+  return std::move(gathering.proposal);
 }
 
 Fit<Proposal> take(const v1::PostRequest& request) {
-  Proposal proposal{.packed = {}, .count = 0, .decisions = true};
+  Gathering gathering{.proposal = {.packed = {}, .count = 0, .decisions = true}, .body = {}};
+  uint32_t index = 0;
   for (const v1::Command& command : request.commands()) {
-    Fit<void> fits = append(command, proposal.count, proposal.packed);
-    if (fits) fits = check_total(proposal.packed.size(), proposal.count);
+    Fit<void> fits = append(command, gathering);
+    if (fits) fits = check_total(gathering.proposal.packed.size(), index++);
     if (!fits) return tl::unexpected<Unfit>(std::move(fits).error());
-    ++proposal.count;
   }
-  return proposal;
+  return std::move(gathering.proposal);
 }
 
 Error to_error(const Unfit& unfit, std::string_view what) {

@@ -1,5 +1,6 @@
 #include "rpc/process.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
 
@@ -33,6 +34,7 @@ void prepare_process() {
   static std::once_flag once;
   std::call_once(once, [] {
     gpr_set_log_function(write);
+    google::protobuf::SetLogHandler(nullptr);
     mallopt(M_MMAP_THRESHOLD, kept_bytes_max);
     mallopt(M_TRIM_THRESHOLD, kept_bytes_max);
   });

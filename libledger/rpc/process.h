@@ -3,8 +3,8 @@
 
 namespace ledger::rpc {
 
-/// Once before any other use of gRPC; more calls do nothing. Keeps gRPC from writing to stderr, and
-/// malloc from giving memory back between two messages.
+/// Once before any other use of gRPC; more calls do nothing. Keeps gRPC and protobuf from writing
+/// to stderr, and malloc from giving memory back between two messages.
 void prepare_process();
 
 }  // namespace ledger::rpc

@@ -45,6 +45,7 @@ class ReadStream final : public Reader {
   }
 
   Result<std::optional<book::Decided>> next(Duration patience) override {
+    cluster_.deadline().progress();  // The time before we were asked is not the node's.
     std::unique_lock lock(state_->mutex);
     while (true) {
       if (finished_) return std::nullopt;

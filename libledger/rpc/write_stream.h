@@ -71,6 +71,7 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
   }
 
   Result<std::optional<Answer>> next() override {
+    cluster_.deadline().progress();  // The time before we were asked is not the node's.
     std::unique_lock lock(state_->mutex);
     while (true) {
       if (!state_->answers.empty()) return take_answer(lock);

@@ -152,6 +152,7 @@ class PostgresTarget : public Target {
   Faults faults_;
   Connection connection_;
   std::unique_ptr<pqxx::transaction_base> transaction_;
+  bool staged_ = false;  ///< In this transaction.
   int cursors_ = 0;
 };
 
@@ -197,6 +198,7 @@ Error PostgresTarget::locked_by_whom() {
 }
 
 Result<void> PostgresTarget::begin(Access access) {
+  staged_ = false;
   return guarded([&]() -> Result<void> {
     if (access == Access::write) {
       transaction_ = std::make_unique<pqxx::work>(connection_);
@@ -342,15 +344,13 @@ Result<void> PostgresTarget::merge(const Rows& balances) {
     update += (update.empty() ? "" : ", ") + name + " = EXCLUDED." + name;
   }
   // Made once a connection: a temporary table in each batch would churn the catalogue.
-  TRY(run(
-      {"CREATE TEMPORARY TABLE IF NOT EXISTS staged_balances (LIKE balances INCLUDING DEFAULTS) "
-       "ON COMMIT DELETE ROWS"}));
+  TRY(run({"CREATE TEMPORARY TABLE IF NOT EXISTS staged_balances (LIKE " + ours("balances") +
+           " INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"}));
+  if (staged_) TRY(run({"TRUNCATE staged_balances"}));
+  staged_ = true;
   TRY(copy(balances, "staged_balances"));
-  return run(
-      {"INSERT INTO balances SELECT * FROM staged_balances ON CONFLICT (account) DO UPDATE "
-       "SET " +
-           update,
-       "DELETE FROM staged_balances"});
+  return run({"INSERT INTO " + ours("balances") +
+              " SELECT * FROM staged_balances ON CONFLICT (account) DO UPDATE SET " + update});
 }
 
 Result<void> PostgresTarget::copy(const Rows& rows, const std::string& into) {

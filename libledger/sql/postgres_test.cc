@@ -1,61 +1,17 @@
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
+#include <sys/socket.h>
 
-#include <algorithm>
-#include <random>
+#include <fstream>
 
-#include "sql/faulty_target.h"
 #include "sql/kill.h"
-#include "sql/open.h"
-#include "sql/postgres_server.h"
-#include "sql/replay.h"
-#include "sql/scripted_source.h"
-#include "sql/verify.h"
+#include "sql/postgres_fixture.h"
 
 namespace ledger::sql {
 namespace {
 
 using book::examples::account_id;
 using book::examples::case_id;
-using Lines = std::vector<std::string>;
-
-/// One server for all cases; each begins with an empty database.
-PostgresServer& server() {
-  static PostgresServer one;
-  one.sql("DROP SCHEMA IF EXISTS ledger CASCADE; DROP SCHEMA IF EXISTS other CASCADE");
-  return one;
-}
-
-Job job_for(const PostgresServer& postgres) {
-  Job job;
-  job.open = [&postgres] { return open_target(postgres.opening(true), ""); };
-  return job;
-}
-
-std::string counts(const PostgresServer& postgres) {
-  std::string out;
-  for (size_t i = 0; i < table_count; ++i) {
-    out += (i == 0 ? "" : " ") +
-           postgres.sql("SELECT count(*) FROM " + std::string(table(TableName(i)).name));
-  }
-  return out;
-}
-
-Lines check(const PostgresServer& postgres, ScriptedSource& source, bool fast = false) {
-  const std::unique_ptr<Target> target = open_target(postgres.opening(false), "").value();
-  Lines lines;
-  Check how;
-  how.fast = fast;
-  how.differs = [&](const Difference& difference) { lines.push_back(difference.text()); };
-  const Result<Report> report = verify(*target, source, how);
-  if (!report) return {std::string(name(report.error().code)) + ": " + report.error().message};
-  lines.push_back(std::to_string(report->differences));
-  return lines;
-}
-
-Code code_of(const auto& result) {
-  REQUIRE_FALSE(result);
-  return result.error().code;
-}
 
 }  // namespace
 
@@ -108,8 +64,8 @@ TEST_CASE("the worked examples make the rows of the specification in PostgreSQL"
                      "WHERE log_offset IN (25, 27) ORDER BY log_offset") ==
         "raw|id_conflict||\ntransact|insufficient_funds|0|75.00");
   CHECK(postgres.sql("SELECT log_offset, convert_from(value, 'UTF8') FROM records") == "74|hello");
-  CHECK(check(postgres, source) == Lines{"0"});
-  CHECK(check(postgres, source, true) == Lines{"0"});
+  CHECK(differences(postgres, source) == Lines{"0"});
+  CHECK(differences(postgres, source, true) == Lines{"0"});
 }
 
 TEST_CASE("the views of PostgreSQL tell statements and clearing") {
@@ -157,7 +113,7 @@ TEST_CASE("PostgreSQL and SQLite hold the same, in any batches and any number of
     job.to = Offset(to);
     REQUIRE(run(source, job).value().next_offset == Offset(to));
   }
-  CHECK(check(postgres, source) == Lines{"0"});
+  CHECK(differences(postgres, source) == Lines{"0"});
   const Scratch scratch;
   Job file;
   file.open = [&] { return open_sqlite(scratch.opening(true)); };
@@ -181,7 +137,7 @@ TEST_CASE("with --from PostgreSQL leaves rows out, and balances include them") {
   job.from = Offset(38);
   CHECK(run(source, job).value().count == 43);
   CHECK(postgres.sql("SELECT min(log_offset) FROM transactions") == "38");
-  CHECK(check(postgres, source) == Lines{"0"});
+  CHECK(differences(postgres, source) == Lines{"0"});
 }
 
 TEST_CASE("verify finds what was planted in PostgreSQL") {
@@ -191,7 +147,7 @@ TEST_CASE("verify finds what was planted in PostgreSQL") {
   const auto plant = [&](const std::string& sql) {
     const std::string said = postgres.sql(sql);
     REQUIRE(said == "");
-    return check(postgres, source);
+    return differences(postgres, source);
   };
   const std::string bob = account_id("bob").text();
   SUBCASE("a balance, out of any range") {
@@ -228,7 +184,7 @@ TEST_CASE("verify finds what was planted in PostgreSQL") {
     Job job = job_for(postgres);
     job.rebuild = true;
     CHECK(run(source, job).value().count == 81);
-    CHECK(check(postgres, source) == Lines{"0"});
+    CHECK(differences(postgres, source) == Lines{"0"});
   }
 }
 
@@ -301,45 +257,37 @@ TEST_CASE("what is not ours in PostgreSQL is left alone") {
   }
 }
 
-TEST_CASE("a second projector is told who has the target") {
+TEST_CASE("what stands in records and names never becomes SQL in PostgreSQL") {
+  using namespace book::examples;
   PostgresServer& postgres = server();
-  const std::unique_ptr<Target> first = open_target(postgres.opening(true), "").value();
-  REQUIRE(first->lock());
-  Opening opening = postgres.opening(true);
-  opening.lock_timeout = Duration(10'000'000);
-  const std::unique_ptr<Target> second = open_target(opening, "").value();
-  const Result<void> locked = second->lock();
-  REQUIRE_FALSE(locked);
-  CHECK(locked.error().code == Code::replay_locked);
-  CHECK(locked.error().message.starts_with(
-      "another replay 'default' holds schema ledger of postgresql:///postgres (pid " +
-      std::to_string(getpid()) + " on host "));
+  ScriptedSource source;
+  std::string bytes;
+  for (int i = 0; i < 1'000'000; ++i) bytes += static_cast<char>(i * 7 + i / 256);
+  source.add(raw(record_id(1), bytes));
+  source.add(raw(record_id(2), "'); DROP TABLE replay; --"));
+  source.add(raw(record_id(3), std::string("\0\xff", 2)));
+  source.add(raw(record_id(4), ""));
+  Job job = job_for(postgres);
+  job.raw = true;
+  job.name = "o'brien\"; DROP TABLE replay; --";
+  REQUIRE(run(source, job).value().count == 4);
+  CHECK(postgres.sql("SELECT name FROM replay") == job.name);
+  CHECK(postgres.sql("SELECT log_offset, length(value) FROM records ORDER BY 1") ==
+        "0|1000000\n1|25\n2|2\n3|0");
+  const std::unique_ptr<Target> target = open_target(postgres.opening(false), "").value();
+  Check how;
+  how.name = job.name;
+  CHECK(verify(*target, source, how).value().differences == 0);
 }
 
-TEST_CASE("a projector whose lock was lost writes nothing twice") {
-  PostgresServer& postgres = server();
-  ScriptedSource source = random_source(13, 1000);
-  // The first stops in the middle of the run while another, without the lock, writes the rest.
-  Job job = job_for(postgres);
-  job.batch_records = 100;
-  bool other_ran = false;
-  job.progress = [&](const Progress& progress) {
-    if (other_ran || progress.next_offset < Offset(300)) return;
-    other_ran = true;
-    postgres.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND application_name LIKE 'ledgerctl%'");
-    Job second = job_for(postgres);
-    CHECK(run(source, second).value().next_offset == Offset(1000));
-  };
-  job.follow = true;
-  job.to = Offset(1000);
-  job.again = [](const Error& error) { return error.code == Code::database_unreachable; };
-  const Summary summary = run(source, job).value();
-  CHECK(other_ran);
-  CHECK(summary.next_offset == Offset(1000));
-  CHECK(summary.count == 300);
-  CHECK(check(postgres, source) == Lines{"0"});
+TEST_CASE("the driver brings libpq, and nothing of gRPC or protobuf") {
+  open_target(server().opening(false), "").value();
+  std::ifstream maps("/proc/self/maps");
+  const std::string all(std::istreambuf_iterator<char>(maps), {});
+  CHECK(all.find("/libpqxx") != std::string::npos);
+  for (const char* other : {"/libprotobuf", "/libgrpc", "/libabsl"}) {
+    CHECK(all.find(other) == std::string::npos);
+  }
 }
 
 TEST_CASE("amounts reach PostgreSQL as they are, at the ends of their range too") {
@@ -372,92 +320,6 @@ TEST_CASE("amounts reach PostgreSQL as they are, at the ends of their range too"
   CHECK(postgres.sql("SELECT DISTINCT opened_at FROM accounts") == "1970-01-01 00:00:00.000001+00");
 }
 
-TEST_CASE("a projector that is killed at any moment goes on where it was in PostgreSQL") {
-  PostgresServer& postgres = server();
-  std::mt19937_64 random(33);
-  ScriptedSource source = random_source(33, 3000);
-  int killed = 0;
-  const int kills = kill_count(15);
-  for (int i = 0; i < kills; ++i) {
-    if (run_child({replay_child(), postgres.uri(), "33", "3000",
-                   std::to_string(20'000 + random() % 200'000)}) != 0) {
-      ++killed;
-    }
-    const std::string next = postgres.sql("SELECT next_offset FROM replay");
-    if (next.starts_with("error")) continue;  // not made yet
-    CHECK(check(postgres, source) == Lines{"0"});
-    if (next == "3000") server();
-  }
-  MESSAGE(killed, " of ", kills, " were killed under way");
-  CHECK(run_child({replay_child(), postgres.uri(), "33", "3000"}) == 0);
-  CHECK(check(postgres, source) == Lines{"0"});
-}
-
-TEST_CASE("a server that crashes at any call of a run costs time only") {
-  PostgresServer& postgres = server();
-  ScriptedSource source = random_source(34, 400);
-  int calls = 0;
-  for (const bool after : {false, true}) {
-    for (int at = after ? 1 : 0; at < 40; at += 7) {
-      server();
-      FaultyTarget::Plan plan;
-      plan.fail_at = at;
-      plan.after = after;
-      plan.fault = [&] {
-        postgres.stop(SIGQUIT);
-        postgres.start();
-      };
-      Job job;
-      job.batch_records = 100;
-      job.follow = true;
-      job.to = Offset(400);
-      job.again = [](const Error&) { return true; };
-      job.open = [&]() -> Result<std::unique_ptr<Target>> {
-        std::unique_ptr<Target> target = TRY(open_target(postgres.opening(true), ""));
-        return std::make_unique<FaultyTarget>(std::move(target), plan);
-      };
-      const Summary summary = run(source, job).value();
-      CAPTURE(plan.failed);
-      if (!plan.failed.empty()) ++calls;
-      CHECK(summary.count == 400);
-      CHECK(check(postgres, source) == Lines{"0"});
-    }
-  }
-  CHECK(calls >= 8);
-}
-
-TEST_CASE("a connection that breaks under way is an error of its own, whatever the call") {
-  PostgresServer& postgres = server();
-  ScriptedSource source = examples_source();
-  const std::unique_ptr<Target> target = open_target(postgres.opening(true), "").value();
-  Watermark watermark;
-  watermark.name = "default";
-  watermark.cluster = source.cluster();
-  const auto cut = [&] {
-    postgres.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE pid <> pg_backend_pid() AND application_name LIKE 'ledgerctl%'");
-  };
-  REQUIRE(target->begin(Target::Access::write));
-  REQUIRE(target->create(watermark));
-  cut();
-  SUBCASE("a statement") {
-    CHECK(code_of(target->move(Offset(0), watermark)) == Code::database_unreachable);
-  }
-  SUBCASE("a COPY") {
-    const Rows rows{&table(TableName::assets), {"USD", int64_t{2}, int64_t{0}}};
-    CHECK(code_of(target->insert(rows)) == Code::database_unreachable);
-  }
-  SUBCASE("a commit: nobody knows") {
-    CHECK(code_of(target->commit()) == Code::unknown_outcome);
-  }
-  SUBCASE("the next transaction") {
-    target->rollback();
-    CHECK(code_of(target->begin(Target::Access::write)) == Code::database_unreachable);
-  }
-  CHECK(postgres.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'ledger'") == "0");
-}
-
 TEST_CASE("what cannot be reached or is not allowed is said so") {
   PostgresServer& postgres = server();
   ScriptedSource source = examples_source();
@@ -467,6 +329,31 @@ TEST_CASE("what cannot be reached or is not allowed is said so") {
     REQUIRE_FALSE(target);
     CHECK(target.error().code == Code::database_unreachable);
     CHECK(target.error().message == "cannot connect to postgresql:///x?host=/nowhere");
+  }
+  SUBCASE("a server that accepts and never answers") {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(bind(listener, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(listen(listener, 1) == 0);
+    REQUIRE(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    Opening opening =
+        parse_target("postgresql://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + "/x",
+                     "ledger")
+            .value();
+    opening.connect_timeout = Duration(50'000'000);
+    CHECK(code_of(open_target(opening, "")) == Code::database_unreachable);
+    close(listener);
+  }
+  SUBCASE("no driver") {
+    const Scratch scratch;
+    const std::filesystem::path alone = scratch.directory() / "child";
+    std::filesystem::copy_file(replay_child(), alone);
+    const int status = run_child({alone, postgres.uri(), "1", "100"});
+    CHECK(WEXITSTATUS(status) == exit_code(Code::driver_missing));
+    CHECK(exit_code(Code::driver_missing) == 78);
   }
   SUBCASE("no database") {
     const Opening opening = parse_target(postgres.uri("nothing"), "ledger").value();

@@ -61,7 +61,8 @@ class Projection {
   Offset next_offset() const { return book_.next_offset(); }
 
  private:
-  Result<void> check_amounts(const Step& step) const;
+  Result<void> check_amounts(const Step& step);
+  Result<void> check_totals(const Step& step) const;
   void add_rejection(const Step& step);
   void add_asset(const Step& step);
   void add_account(const Step& step);
@@ -79,7 +80,8 @@ class Projection {
   size_t text_bytes_ = 0;
   std::vector<Id> opened_;  ///< Accounts new in this batch: they have balances, of zero.
   std::set<std::string, std::less<>> assets_;  ///< Codes, at addresses that stay.
-  book::Transact transact_;                    ///< Of the record being added.
+  book::Transact transact_;  ///< Of the record being added, where it is an accepted one.
+  Uint128 total_bound_ = 0;  ///< No total of an account is above it.
 };
 
 /// The row of `balances` of an account.

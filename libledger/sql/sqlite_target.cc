@@ -325,9 +325,12 @@ Result<void> SqliteTarget::write(const Rows& rows, bool merge) {
 Result<std::unique_ptr<Target>> open_sqlite(Opening opening) {
   Sqlite database = TRY(Sqlite::open(opening));
   if (opening.write) {
-    TRY(
-        database.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; "
-                     "PRAGMA cache_size = -16384"));
+    const Statement mode = TRY(database.prepare("PRAGMA journal_mode = WAL"));
+    TRY(database.step(mode));
+    // Where there can be no WAL, FULL would not sync the end of a commit.
+    const bool wal = mode.text(0) == "wal";
+    TRY(database.run(std::string("PRAGMA synchronous = ") + (wal ? "FULL" : "EXTRA") +
+                     "; PRAGMA cache_size = -16384"));
   }
   return std::make_unique<SqliteTarget>(std::move(database), std::move(opening));
 }

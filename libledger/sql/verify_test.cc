@@ -2,35 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "sql/scripted_source.h"
-#include "sql/testing.h"
+#include "sql/checks.h"
 
 namespace ledger::sql {
-namespace {
-
-Job job_for(const Scratch& scratch, Amounts amounts = Amounts::text) {
-  Job job;
-  job.open = [&scratch] { return open_sqlite(scratch.opening(true)); };
-  job.amounts = amounts;
-  return job;
-}
-
-/// What a check says, line by line; the last is the count.
-std::vector<std::string> check(const Scratch& scratch, ScriptedSource& source, bool fast = false) {
-  const std::unique_ptr<Target> target = open_sqlite(scratch.opening(false)).value();
-  std::vector<std::string> lines;
-  Check how;
-  how.fast = fast;
-  how.differs = [&](const Difference& difference) { lines.push_back(difference.text()); };
-  const Result<Report> report = verify(*target, source, how);
-  if (!report) return {std::string(name(report.error().code)) + ": " + report.error().message};
-  lines.push_back(std::to_string(report->differences));
-  return lines;
-}
-
-using Lines = std::vector<std::string>;
-
-}  // namespace
 
 TEST_CASE("a replica equals the log it was made of, in whatever way it was made") {
   for (const Amounts amounts : {Amounts::integer, Amounts::text}) {
@@ -40,12 +14,12 @@ TEST_CASE("a replica equals the log it was made of, in whatever way it was made"
     job.raw = amounts == Amounts::text;
     job.to = Offset(700);
     REQUIRE(run(source, job));
-    CHECK(check(scratch, source) == Lines{"0"});
+    CHECK(differences(scratch, source) == Lines{"0"});
     job.to.reset();
     REQUIRE(run(source, job));
     source.batch_records = 13;
-    CHECK(check(scratch, source) == Lines{"0"});
-    CHECK(check(scratch, source, true) == Lines{"0"});
+    CHECK(differences(scratch, source) == Lines{"0"});
+    CHECK(differences(scratch, source, true) == Lines{"0"});
   }
 }
 
@@ -58,7 +32,7 @@ TEST_CASE("the worked examples verify, and so does a replica that begins later")
     REQUIRE(run(source, job));
     for (const size_t batch : {1, 4, 1000}) {
       source.batch_records = batch;
-      CHECK(check(scratch, source) == Lines{"0"});
+      CHECK(differences(scratch, source) == Lines{"0"});
     }
   }
 }
@@ -71,7 +45,7 @@ TEST_CASE("verify finds each kind of planted difference and says where it is") {
   REQUIRE(run(source, job));
   const auto plant = [&](const std::string& sql) {
     REQUIRE(shell(scratch, sql) == "");
-    return check(scratch, source);
+    return differences(scratch, source);
   };
   const std::string bob = book::examples::account_id("bob").text();
 
@@ -162,9 +136,9 @@ TEST_CASE("fast finds differences of the state and looks at nothing else") {
   const Scratch scratch;
   REQUIRE(run(source, job_for(scratch)));
   shell(scratch, "DELETE FROM transfers");
-  CHECK(check(scratch, source, true) == Lines{"0"});
+  CHECK(differences(scratch, source, true) == Lines{"0"});
   shell(scratch, "UPDATE balances SET version = 13 WHERE version = 12");
-  CHECK(check(scratch, source, true) ==
+  CHECK(differences(scratch, source, true) ==
         Lines{"balances liabilities:bob version: log 12, replica 13", "1"});
 }
 
@@ -174,7 +148,7 @@ TEST_CASE("a hundred differences are told, and all are counted") {
   REQUIRE(run(source, job_for(scratch)));
   const std::string transfers = shell(scratch, "SELECT count(*) FROM transfers");
   shell(scratch, "DELETE FROM transfers");
-  const Lines lines = check(scratch, source);
+  const Lines lines = differences(scratch, source);
   CHECK(lines.size() == 101);
   CHECK(lines.back() == transfers);
 }
@@ -184,10 +158,11 @@ TEST_CASE(
   ScriptedSource source = examples_source();
   const Scratch scratch;
   open_sqlite(scratch.opening(true)).value();
-  CHECK(check(scratch, source) == Lines{"no_such_replay: there is no replay in sqlite:books.db"});
+  CHECK(differences(scratch, source) ==
+        Lines{"no_such_replay: there is no replay in sqlite:books.db"});
   REQUIRE(run(source, job_for(scratch)));
   ScriptedSource other = random_source(3, 100);
-  CHECK(check(scratch, other) ==
+  CHECK(differences(scratch, other) ==
         Lines{"history_mismatch: records 0..81 of sqlite:books.db differ from the source"});
 }
 
