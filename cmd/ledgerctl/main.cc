@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 
 #include "build_info.h"
@@ -102,5 +103,7 @@ int main(int argc, char** argv) {
 }  // namespace ledger::cli
 
 int main(int argc, char** argv) {
-  return ledger::cli::main(argc, argv);
+  // All that we own is closed and flushed. What would still be destroyed are the statics of libraries
+  // whose threads may be running: nothing of ours hangs on them, and they may hang.
+  std::_Exit(ledger::cli::main(argc, argv));
 }

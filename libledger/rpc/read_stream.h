@@ -107,12 +107,13 @@ class ReadStream final : public Reader {
     }
 
     void read_more() {
-      if (reading_ || ending_ || state_->responses.size() >= read_ahead_max) return;
+      if (reading_ || ending_ || cancelled_ || state_->responses.size() >= read_ahead_max) return;
       reading_ = true;
       this->StartRead(&response_);
     }
 
     void cancel() {
+      cancelled_ = true;
       context_.TryCancel();
       if (!reading_) release();
     }
@@ -120,7 +121,7 @@ class ReadStream final : public Reader {
     void OnReadDone(bool ok) override {
       const std::lock_guard lock(state_->mutex);
       reading_ = false;
-      if (!ok) return release();
+      if (!ok || cancelled_) return release();
       state_->responses.push_back(std::move(response_));
       state_->changed.notify_all();
       read_more();
@@ -149,6 +150,7 @@ class ReadStream final : public Reader {
     Response response_;
     bool reading_ = false;
     bool ending_ = false;
+    bool cancelled_ = false;  ///< Nobody asks for more: what still comes must not wait for it.
   };
 
   Result<book::Decided> take(Response&& response) {
