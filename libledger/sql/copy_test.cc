@@ -137,7 +137,7 @@ TEST_CASE("other values are as their types are received") {
         "ffffffffffffffff");
   CHECK(field(int64_t{-1}, Type::time) ==
         "00000008"
-        "fffca2fecc4dbfff");
+        "fffca2fec4c81fff");
 }
 
 TEST_CASE("a stream has a header and a trailer") {
