@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ inline std::string replay_child() {
 inline int kill_count(int otherwise) {
   const char* asked = std::getenv("LEDGER_KILLS");
   return asked == nullptr ? otherwise : std::atoi(asked);
+}
+
+/// Microseconds from 8 ms to a second, as often short as long: a run takes tens of milliseconds, or
+/// hundreds where the machine is busy.
+inline std::string kill_moment(std::mt19937_64& random) {
+  const uint64_t octave = 1 << (13 + random() % 7);
+  return std::to_string(octave + random() % octave);
 }
 
 /// Runs a program to its end; its status as waitpid gives it.

@@ -131,8 +131,7 @@ TEST_CASE("a projector that is killed at any moment goes on where it was") {
   const int kills = kill_count(25);
   for (int i = 0; i < kills; ++i) {
     const std::string target = "sqlite:" + scratch->path().string();
-    if (run_child({child, target, "31", "3000", std::to_string(20'000 + random() % 150'000)}) !=
-        0) {
+    if (run_child({child, target, "31", "3000", kill_moment(random)}) != 0) {
       ++killed;
     }
     const std::string next = shell(*scratch, "SELECT next_offset FROM replay");

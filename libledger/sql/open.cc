@@ -37,7 +37,10 @@ Result<DriverFunction> load_driver(const Opening& opening, const std::string& di
     if (!fs::exists(file, error)) continue;
     void* module = dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
     void* function = module == nullptr ? nullptr : dlsym(module, driver_function);
-    if (function == nullptr) return tl::unexpected(missing(opening, dlerror()));
+    if (function == nullptr) {
+      const char* why = dlerror();
+      return tl::unexpected(missing(opening, why == nullptr ? "it has another border" : why));
+    }
     return reinterpret_cast<DriverFunction>(function);
   }
   return tl::unexpected(missing(
@@ -47,24 +50,22 @@ Result<DriverFunction> load_driver(const Opening& opening, const std::string& di
 }  // namespace
 
 std::string redacted(std::string text) {
-  const size_t scheme = text.find("://");
-  if (scheme == std::string::npos) return text;
-  const size_t user = scheme + 3;
-  const size_t query = std::min(text.find('?', user), text.size());
-  const size_t at = text.rfind('@', query);
-  const size_t colon = text.find(':', user);
-  // From the first colon to the last @: rather too much than too little of an odd password.
-  if (at != std::string::npos && at >= user && colon < at) {
-    text.replace(colon + 1, at - colon - 1, "***");
-  }
-  for (const std::string_view key : {"password=", "sslpassword="}) {
-    for (size_t found = user; (found = text.find(key, found)) != std::string::npos;) {
-      found += key.size();
-      if (const char before = text[found - key.size() - 1]; before != '?' && before != '&')
-        continue;
-      const size_t end = std::min(text.find('&', found), text.size());
-      text.replace(found, end - found, "***");
+  if (const size_t scheme = text.find("://"); scheme != std::string::npos) {
+    const size_t user = scheme + 3;
+    const size_t query = std::min(text.find('?', user), text.size());
+    const size_t at = text.rfind('@', query);
+    const size_t colon = text.find(':', user);
+    // From the first colon to the last @: rather too much than too little of an odd password.
+    if (at != std::string::npos && at >= user && colon < at) {
+      text.replace(colon + 1, at - colon - 1, "***");
     }
+  }
+  // Of a query, or of libpq's other form.
+  constexpr std::string_view key = "password=";
+  for (size_t found = 0; (found = text.find(key, found)) != std::string::npos;) {
+    found += key.size();
+    const size_t end = std::min(text.find_first_of("& ", found), text.size());
+    text.replace(found, end - found, "***");
   }
   return text;
 }

@@ -15,6 +15,7 @@ TEST_CASE("no password is ever shown") {
   CHECK(redacted("postgresql:///app?password=secret") == "postgresql:///app?password=***");
   CHECK(redacted("postgresql:///app?sslpassword=s1&password=s2") ==
         "postgresql:///app?sslpassword=***&password=***");
+  CHECK(redacted("host=db password=secret user=u") == "host=db password=*** user=u");
   CHECK(redacted("sqlite:books.db") == "sqlite:books.db");
 }
 

@@ -57,8 +57,7 @@ TEST_CASE("a projector that is killed at any moment goes on where it was in Post
   int killed = 0;
   const int kills = kill_count(15);
   for (int i = 0; i < kills; ++i) {
-    if (run_child({replay_child(), postgres.uri(), "33", "3000",
-                   std::to_string(20'000 + random() % 200'000)}) != 0) {
+    if (run_child({replay_child(), postgres.uri(), "33", "3000", kill_moment(random)}) != 0) {
       ++killed;
     }
     const std::string next = postgres.sql("SELECT next_offset FROM replay");

@@ -271,6 +271,9 @@ Result<Watermark> PostgresTarget::read_watermark() {
   if (!row[6].is_null()) out.last_id = parse_id(row[6].c_str());
   if (!row[7].is_null()) out.last_recorded = Time{row[7].as<int64_t>()};
   const std::string_view digest = row[8].c_str();
+  if (digest.size() != 2 * out.state_digest.size()) {
+    return tl::unexpected(foreign("has no digest in replay"));
+  }
   for (size_t i = 0; i < out.state_digest.size(); ++i) {
     std::from_chars(digest.data() + 2 * i, digest.data() + 2 * i + 2, out.state_digest[i], 16);
   }

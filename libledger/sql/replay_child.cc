@@ -26,9 +26,10 @@ int main(int count, char** arguments) {
   job.batch_records = 50;
   if (count > 4) {
     itimerval timer{};
-    timer.it_value.tv_usec = std::atoi(arguments[4]);
+    const int us = std::atoi(arguments[4]);
+    timer.it_value = {us / 1'000'000, us % 1'000'000};
     // SIGALRM is handled by nobody: it ends the process as SIGKILL does.
-    if (timer.it_value.tv_usec > 0) setitimer(ITIMER_REAL, &timer, nullptr);
+    if (us > 0) setitimer(ITIMER_REAL, &timer, nullptr);
   }
   const Result<sql::Summary> summary = sql::run(source, job);
   if (!summary) {

@@ -42,6 +42,19 @@ std::string insert_sql(const Table& table, size_t rows, bool merge) {
   return out;
 }
 
+enum class Owner : uint8_t { nobody, us, other };
+
+/// Whose file it is. One without tables is ours to take, unless somebody has put his mark on it.
+Result<Owner> owner_of(const Sqlite& database) {
+  const int64_t application = TRY(database.number("PRAGMA application_id"));
+  const int64_t objects =
+      TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' "
+                          "ESCAPE '\\'"));
+  const bool ours = application == sqlite_application_id;
+  if (objects == 0 && (ours || application == 0)) return Owner::nobody;
+  return ours ? Owner::us : Owner::other;
+}
+
 /// Binds values, and keeps what it made of them alive until the statement has run.
 class Binder {
  public:
@@ -177,15 +190,9 @@ class SqliteTarget : public Target {
 };
 
 Result<std::optional<Watermark>> SqliteTarget::look() {
-  const int64_t application = TRY(database_.number("PRAGMA application_id"));
-  const int64_t objects =
-      TRY(database_.number("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' "
-                           "ESCAPE '\\'"));
-  if (application == 0 && objects == 0) return std::nullopt;
-  if (application != sqlite_application_id) {
-    return tl::unexpected(foreign("belongs to another application"));
-  }
-  if (objects == 0) return std::nullopt;
+  const Owner owner = TRY(owner_of(database_));
+  if (owner == Owner::nobody) return std::nullopt;
+  if (owner == Owner::other) return tl::unexpected(foreign("belongs to another application"));
   const int64_t version = TRY(database_.number("PRAGMA user_version"));
   if (version > schema_version) {
     return fail(Code::schema_too_new,
@@ -324,7 +331,8 @@ Result<void> SqliteTarget::write(const Rows& rows, bool merge) {
 
 Result<std::unique_ptr<Target>> open_sqlite(Opening opening) {
   Sqlite database = TRY(Sqlite::open(opening));
-  if (opening.write) {
+  const Owner owner = TRY(owner_of(database));
+  if (opening.write && owner != Owner::other) {  // `look` refuses others' files as they are
     const Statement mode = TRY(database.prepare("PRAGMA journal_mode = WAL"));
     TRY(database.step(mode));
     // Where there can be no WAL, FULL would not sync the end of a commit.

@@ -191,6 +191,7 @@ TEST_CASE("somebody else's database is left alone") {
     const Scratch scratch;
     shell(scratch, "CREATE TABLE songs (title)");
     CHECK(look(scratch) == Code::database_mismatch);
+    CHECK(shell(scratch, "PRAGMA journal_mode") == "delete");
   }
   SUBCASE("another application's empty file") {
     const Scratch scratch;

@@ -102,7 +102,6 @@ struct Opening {
   std::string name = "default";   ///< Of the replay, for others that wait.
   bool write = false;
   bool create = false;                      ///< SQLite: make the file if it is not there.
-  Amounts amounts = Amounts::integer;       ///< SQLite: for `create`.
   Duration connect_timeout{5'000'000'000};  ///< 0: none.
   Duration lock_timeout{5'000'000'000};
   /// The clock that `connect_timeout` is measured by.
