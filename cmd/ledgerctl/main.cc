@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
 }  // namespace ledger::cli
 
 int main(int argc, char** argv) {
-  // All that we own is closed and flushed. What would still be destroyed are the statics of libraries
-  // whose threads may be running: nothing of ours hangs on them, and they may hang.
+  // All that we own is closed and flushed. What would still be destroyed are the statics of
+  // libraries whose threads may be running: nothing of ours hangs on them, and they may hang.
   std::_Exit(ledger::cli::main(argc, argv));
 }

@@ -60,6 +60,7 @@ Checked<sql::Opening> opening_of(Context& context, bool write) {
   } else {
     opening.connect_timeout = Duration(0);
   }
+  opening.now = [] { return io::SystemClock().now(); };
   opening.debug = [&report = context.report](std::string_view text) { report.debug(text, 2); };
   return opening;
 }
@@ -256,7 +257,6 @@ Outcome run(Context& context) {
   sql::Opening opening = TRY(opening_of(context, !dry));
   opening.name = job.name;
   opening.create = !dry;
-  if (job.amounts) opening.amounts = *job.amounts;
   job.open = [opening] { return open_target(opening); };
   if (dry) {
     Result<sql::Plan> plan = sql::plan(*origin.source, job);
