@@ -20,8 +20,8 @@ struct Options {
   /// At least segment_bytes_min; less is for tests. An entry that fits into no segment gets a
   /// larger one.
   uint64_t segment_bytes = 64 << 20;
-  /// So much of the newest entries' payload stays in memory for readers; whatever waits for the
-  /// disk stays anyhow.
+  /// So much of the newest entries stays in memory for readers; whatever waits for the disk stays
+  /// anyhow.
   size_t cache_bytes = 8 << 20;
 };
 constexpr uint64_t segment_bytes_min = 2 << 20;
@@ -82,8 +82,10 @@ class Log {
   static Result<std::unique_ptr<Log>> open(io::Disk& disk, io::Random& random, const Id& cluster,
                                            const Options& options);
 
-  /// What open found; does not change afterwards.
+  /// What open found; does not change, but for `forget_entries`. For the loop.
   virtual const Recovered& recovered() const = 0;
+  /// Frees `recovered().entries`, once consensus has them: there may be hundreds of thousands.
+  virtual void forget_entries() = 0;
 
   // ---- The write side, for the loop. ----
 

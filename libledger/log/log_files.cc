@@ -207,7 +207,7 @@ bool LogFiles::begins(std::span<const Entry> entries) const {
 /// Forgets all after `before`.
 void LogFiles::cut(const Tip& before) {
   while (!tail_.empty() && tail_.back().entry.index > before.index) {
-    tail_bytes_ -= tail_.back().entry.bytes().size();
+    tail_bytes_ -= tail_.back().bytes();
     tail_.pop_back();
   }
   while (!terms_.empty() && terms_.back().index > before.index) terms_.pop_back();
@@ -267,7 +267,7 @@ void LogFiles::place(const Entry& entry) {
   end_ += bytes;
   tip_.take(entry, crc);
   tail_.push_back({entry, tip_});
-  tail_bytes_ += entry.bytes().size();
+  tail_bytes_ += tail_.back().bytes();
   if (terms_.empty() || terms_.back().term != entry.term)
     terms_.push_back({entry.index, entry.term});
   if (entry.kind == EntryKind::membership) {
@@ -277,7 +277,7 @@ void LogFiles::place(const Entry& entry) {
 
 void LogFiles::evict() {
   while (tail_bytes_ > options_.cache_bytes && tail_.front().entry.index <= synced_) {
-    tail_bytes_ -= tail_.front().entry.bytes().size();
+    tail_bytes_ -= tail_.front().bytes();
     tail_.pop_front();
   }
 }

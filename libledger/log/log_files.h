@@ -45,6 +45,7 @@ class LogFiles final : public Log {
   void begin_after_torn();
 
   const Recovered& recovered() const override { return recovered_; }
+  void forget_entries() override { recovered_.entries = {}; }
 
   Index last_index() const override;
   Term last_term() const override;
@@ -72,6 +73,8 @@ class LogFiles final : public Log {
   struct Cached {
     Entry entry;
     Tip after;
+    /// What it takes, about.
+    size_t bytes() const { return entry.bytes().size() + 2 * sizeof(Cached); }
   };
   /// The first entry of a term.
   struct TermStart {
@@ -111,7 +114,7 @@ class LogFiles final : public Log {
   io::Random& random_;
   const Id cluster_;
   const Options options_;
-  const Recovered recovered_;
+  Recovered recovered_;
 
   mutable std::mutex mutex_;  ///< Guards what follows, up to drain_mutex_.
   std::shared_ptr<const Segments> segments_;

@@ -29,7 +29,6 @@ Result<RepairPlan> plan_cut(io::Disk& disk, Offset offset) {
   Scan scan = TRY(Scan::open(disk));
   scan.read_all();
   RepairPlan plan;
-  plan.position = 0;
   std::optional<Scan::Item> first_cut;
   for (;;) {
     plan.last = scan.tip();

@@ -335,3 +335,45 @@ TEST_CASE("a repair that crashes anywhere is done by doing it again") {
     CHECK((*log)->last_index() == Index(40));
   }
 }
+
+TEST_CASE("a log that grows between two looks of a scan is not called damaged") {
+  constexpr Options large = {.segment_bytes = 4 << 20, .cache_bytes = 0};
+  io::MemoryDisk disk;
+  io::SeededRandom random(1);
+  REQUIRE(Log::create(disk, random, test_cluster(), large, founding_entry()));
+  std::unique_ptr<Log> log = Log::open(disk, random, test_cluster(), large).value();
+  Maker maker(*log);
+  std::vector<Entry> entries = {founding_entry()};
+  const auto write = [&] {
+    // The first reaches far behind what the scan reads at once, the second testifies for it.
+    for (const size_t body : {400'000, 100}) {
+      entries.push_back(maker.records(1, body));
+      REQUIRE(log->append(std::span(&entries.back(), 1)));
+      REQUIRE(log->drain());
+    }
+  };
+  bool grown = true;
+  for (uint64_t nth = 1; grown; ++nth) {
+    CAPTURE(nth);
+    grown = false;
+    uint64_t reads = 0;
+    disk.before_call([&](io::Call call, const std::string&) {
+      if (call != io::Call::read || ++reads != nth) return;
+      grown = true;
+      write();
+    });
+    Result<Scan> scan = Scan::open(disk);
+    REQUIRE_MESSAGE(scan, (scan ? "" : scan.error().message));
+    scan->read_all();
+    size_t count = 0;
+    for (;;) {
+      const Result<std::optional<Scan::Item>> item = scan->next();
+      REQUIRE_MESSAGE(item, (item ? "" : item.error().message));
+      if (!*item) break;
+      REQUIRE(same((*item)->entry, entries[count]));
+      ++count;
+    }
+    CHECK(count >= entries.size() - (grown ? 2 : 0));
+    if (nth == 60) break;
+  }
+}

@@ -64,6 +64,9 @@ class SegmentReader {
   /// `io`.
   Result<uint64_t> end_of_data(uint64_t from);
 
+  /// Forgets what was read ahead: a running node may have written there since.
+  void read_again() { buffered_ = 0; }
+
   uint64_t file_bytes() const { return file_bytes_; }
   const Error& error() const { return error_; }
   size_t memory_bytes() const { return buffer_.size(); }

@@ -97,6 +97,14 @@ class Walker {
     }
     const Watermark mark = furthest();
     const bool promised = mark.segment == link_.number && position_ < mark.end;
+    if (promised && again_at_ != position_) {
+      // A running node may have written the entry after we read its place, and before we read what
+      // testifies for it.
+      again_at_ = position_;
+      searched_ = false;
+      reader_.read_again();
+      return true;
+    }
     const bool readable = bad.fault != Fault::read;
     if (readable && (!promised || planted(Mistake::cut_anywhere))) {
       if (*data_end == position_) return false;  // The clean end.
@@ -160,6 +168,7 @@ class Walker {
   uint64_t position_;
   bool after_hole_ = false;
   bool searched_ = false;
+  uint64_t again_at_ = 0;  ///< Was read a second time.
   Walk walk_;
 };
 
@@ -225,16 +234,7 @@ Result<void> check_cluster(const Survey& survey) {
   return {};
 }
 
-}  // namespace
-
-Result<Walk> walk_segment(io::Disk& disk, const Link& link, const Watermark& saved,
-                          const Sink& sink) {
-  assert(link.header);
-  const std::unique_ptr<io::File> file = TRY(disk.open(link.path, io::Access::read));
-  return Walker(*file, link, saved).run(sink);
-}
-
-Result<Survey> survey(io::Disk& disk, const Sink& sink) {
+Result<Survey> look(io::Disk& disk, const Sink& sink) {
   Survey survey;
   // The vote copies first: on a running node's directory all that they testify is then there.
   survey.votes = TRY(read_votes(disk));
@@ -268,6 +268,25 @@ Result<Survey> survey(io::Disk& disk, const Sink& sink) {
   survey.committed = std::max(survey.committed, survey.tail->committed);
   for (const Damage& hole : survey.tail->holes) survey.damages.push_back(hole);
   return survey;
+}
+
+}  // namespace
+
+Result<Walk> walk_segment(io::Disk& disk, const Link& link, const Watermark& saved,
+                          const Sink& sink) {
+  assert(link.header);
+  const std::unique_ptr<io::File> file = TRY(disk.open(link.path, io::Access::read));
+  return Walker(*file, link, saved).run(sink);
+}
+
+Result<Survey> survey(io::Disk& disk, const Sink& sink) {
+  // A running node may remove a segment between our look at its name and ours at its entries.
+  constexpr int attempts = 3;
+  for (int i = 1; i < attempts; ++i) {
+    Result<Survey> found = look(disk, sink);
+    if (found || found.error().code != Code::no_such_file) return found;
+  }
+  return look(disk, sink);
 }
 
 }  // namespace ledger::log

@@ -74,8 +74,12 @@ Index FoundVotes::committed() const {
 
 Result<FoundVotes> read_votes(io::Disk& disk) {
   FoundVotes found;
-  for (size_t i = 0; i < vote_paths.size(); ++i) {
-    found.copies[i] = TRY(read_copy(disk, vote_paths[i]));
+  // Whoever writes them meanwhile writes one after the other, and may be caught at both.
+  constexpr int attempts = 3;
+  for (int i = 0; i < attempts && !found.newest(); ++i) {
+    for (size_t copy = 0; copy < vote_paths.size(); ++copy) {
+      found.copies[copy] = TRY(read_copy(disk, vote_paths[copy]));
+    }
   }
   return found;
 }

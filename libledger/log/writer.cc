@@ -227,7 +227,8 @@ Result<void> Writer::prepare(uint64_t bytes) {
 Result<void> Writer::fill_next(uint64_t end) {
   no_space_.reset();
   if (next_bytes_ >= end) return {};
-  const uint64_t missing = end - next_bytes_;
+  // The whole of it or nothing: a disk that has room for a piece would only be filled to the brim.
+  const uint64_t missing = std::max(end, segment_bytes_) - next_bytes_;
   const uint64_t free = TRY(disk_.free_bytes());
   const auto refuse = [&]() -> Result<void> {
     no_space_ = Error{Code::no_space,

@@ -103,7 +103,7 @@ class Writer {
   uint64_t written_bytes_ = 0;
 };
 
-/// Prepares a file of `bytes` zeros from `from` on. Errors: `no_space`, `io`.
+/// Fills a file with zeros. Errors: `no_space`, `io`.
 Result<void> write_zeros(io::File& file, uint64_t from, uint64_t end);
 
 }  // namespace ledger::log
