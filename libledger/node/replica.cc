@@ -22,6 +22,10 @@ constexpr Duration read_patience = std::chrono::seconds(30);
 constexpr Duration idle_after = std::chrono::milliseconds(200);
 constexpr size_t readers_max = 100'000;
 
+rpc::Failure too_many_readers() {
+  return {{Code::busy, "too many readers wait", "retry later"}};
+}
+
 }  // namespace
 
 /// The state of a replica, as a read sees it.
@@ -68,6 +72,7 @@ Result<void> Replica::start(Now now) {
   }
   committed_at_start_ = recovered.committed;
   raft::Update update = TRY(engine_->start(now.instant, state));
+  log_.forget_entries();  // The engine keeps what it needs of them.
   return act(now, std::move(update));
 }
 
@@ -79,8 +84,7 @@ void Replica::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
 
 void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply reply) {
   if (readers_.count() >= readers_max) {
-    return reply(
-        tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
+    return reply(tl::unexpected(too_many_readers()));
   }
   switch (freshness.kind) {
     case rpc::Freshness::Kind::stale: {
@@ -100,8 +104,7 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
 
 void Replica::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
   if (readers_.count() >= readers_max) {
-    return reply(
-        tl::unexpected(rpc::Failure{{Code::busy, "too many readers wait", "retry later"}}));
+    return reply(tl::unexpected(too_many_readers()));
   }
   readers_.watch(ticket, offset, std::move(reply));
 }
