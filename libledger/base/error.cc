@@ -42,6 +42,7 @@ constexpr auto rows = std::to_array<Row>({
     {Code::no_such_replay, "no_such_replay", 66},
     {Code::out_of_range, "out_of_range", 66},
     {Code::unreachable, "unreachable", 69},
+    {Code::peer_unreachable, "peer_unreachable", 69},
     {Code::no_leader, "no_leader", 69},
     {Code::no_quorum, "no_quorum", 69},
     {Code::busy, "busy", 69},
@@ -74,6 +75,9 @@ constexpr auto rows = std::to_array<Row>({
     {Code::malformed, "malformed", 1},
     {Code::unhealthy, "unhealthy", 1},
     {Code::not_ready, "not_ready", 1},
+    {Code::quorum_guard, "quorum_guard", 1},
+    {Code::member_alive, "member_alive", 1},
+    {Code::target_behind, "target_behind", 1},
     {Code::refused, "refused", 1},
 });
 

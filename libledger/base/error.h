@@ -46,6 +46,7 @@ enum class Code {
   out_of_range,
   // 69: could not be reached or asked; nothing was written.
   unreachable,
+  peer_unreachable,
   no_leader,
   no_quorum,
   busy,
@@ -85,6 +86,9 @@ enum class Code {
   malformed,
   unhealthy,
   not_ready,
+  quorum_guard,
+  member_alive,
+  target_behind,
   refused,
 };
 

@@ -83,6 +83,14 @@ void Node::servers(rpc::Reply<std::vector<rpc::Server>> reply) {
   post(AskServers{std::move(reply)});
 }
 
+void Node::members(rpc::Reply<rpc::Members> reply) {
+  post(AskMembers{std::move(reply)});
+}
+
+void Node::change(rpc::Change change, rpc::Reply<rpc::Changed> reply) {
+  post(AskChange{std::move(change), std::move(reply)});
+}
+
 // ---- The loop. ----
 
 void Node::loop() {
@@ -154,6 +162,14 @@ Result<void> Node::handle(Now now, Event event) {
           },
           [&](AskServers& asked) -> Result<void> {
             asked.reply(replica_.servers());
+            return {};
+          },
+          [&](AskMembers& asked) -> Result<void> {
+            asked.reply(replica_.members());
+            return {};
+          },
+          [&](AskChange& asked) -> Result<void> {
+            replica_.change(std::move(asked.change), std::move(asked.reply));
             return {};
           },
           [&](log::Synced& synced) -> Result<void> { return replica_.synced(now, synced); },

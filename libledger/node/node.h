@@ -50,6 +50,8 @@ class Node : public rpc::Node {
   void unwatch(uint64_t ticket) override;
   void status(rpc::Reply<rpc::NodeStatus> reply) override;
   void servers(rpc::Reply<std::vector<rpc::Server>> reply) override;
+  void members(rpc::Reply<rpc::Members> reply) override;
+  void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
 
  private:
   struct Propose {
@@ -74,11 +76,18 @@ class Node : public rpc::Node {
   struct AskServers {
     rpc::Reply<std::vector<rpc::Server>> reply;
   };
+  struct AskMembers {
+    rpc::Reply<rpc::Members> reply;
+  };
+  struct AskChange {
+    rpc::Change change;
+    rpc::Reply<rpc::Changed> reply;
+  };
   struct DiskFailed {
     Error error;
   };
-  using Event =
-      std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, log::Synced, DiskFailed>;
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, AskMembers,
+                             AskChange, log::Synced, DiskFailed>;
 
   void loop();
   Result<void> turns();

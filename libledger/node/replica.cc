@@ -340,4 +340,16 @@ std::vector<rpc::Server> Replica::servers() const {
   return servers;
 }
 
+rpc::Members Replica::members() const {
+  rpc::Members members{
+      .all = {}, .term = term_, .leader = leader_, .self = self_.id, .end = log_.last_index()};
+  for (const raft::Member& member : engine_->configuration().members)
+    members.all.push_back({member, {}, {}});
+  return members;
+}
+
+void Replica::change(rpc::Change, rpc::Reply<rpc::Changed> reply) {
+  reply(tl::unexpected(not_leader()));
+}
+
 }  // namespace ledger::node

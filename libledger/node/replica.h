@@ -50,6 +50,7 @@ class Replica {
   // ---- What comes in. Answers come from the same call or from a later one. ----
   void propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply);
   void read(Now now, const rpc::Freshness& freshness, Readers::ReadReply reply);
+  void change(rpc::Change change, rpc::Reply<rpc::Changed> reply);
   void watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply);
   void unwatch(uint64_t ticket) { readers_.unwatch(ticket); }
   Result<void> synced(Now now, const log::Synced& synced);
@@ -67,6 +68,7 @@ class Replica {
 
   rpc::NodeStatus status(Now now) const;
   std::vector<rpc::Server> servers() const;
+  rpc::Members members() const;
   /// leader, follower or candidate.
   std::string_view role() const;
   Term term() const { return term_; }

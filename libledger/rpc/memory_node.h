@@ -62,6 +62,14 @@ class MemoryNode final : public Node {
     const std::lock_guard lock(mutex_);
     status_ = std::move(status);
   }
+  void set_members(Members members) {
+    const std::lock_guard lock(mutex_);
+    members_ = std::move(members);
+  }
+  void on_change(std::function<Answer<Changed>(const Change&)> decide) {
+    const std::lock_guard lock(mutex_);
+    on_change_ = std::move(decide);
+  }
   void set_servers(std::vector<Server> servers) {
     const std::lock_guard lock(mutex_);
     servers_ = std::move(servers);
@@ -164,6 +172,23 @@ class MemoryNode final : public Node {
       std::vector<Server> servers = servers_;
       lock.unlock();
       reply(std::move(servers));
+    });
+  }
+  void members(Reply<Members> reply) override {
+    post([this, reply = std::move(reply)] {
+      std::unique_lock lock(mutex_);
+      Members members = members_;
+      lock.unlock();
+      reply(std::move(members));
+    });
+  }
+  /// Answered by what `on_change` says.
+  void change(Change change, Reply<Changed> reply) override {
+    post([this, change = std::move(change), reply = std::move(reply)] {
+      std::unique_lock lock(mutex_);
+      const auto decide = on_change_;
+      lock.unlock();
+      reply(decide(change));
     });
   }
 
@@ -327,6 +352,10 @@ class MemoryNode final : public Node {
                      .ready = true,
                      .version = "0.0.0-test"};
   std::vector<Server> servers_;
+  Members members_;
+  std::function<Answer<Changed>(const Change&)> on_change_ = [](const Change&) {
+    return Changed();
+  };
   std::vector<Stored> records_;  ///< The loop writes, under the mutex; others read under it.
   uint64_t entries_ = 0;
   Time now_ = start;

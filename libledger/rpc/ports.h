@@ -11,6 +11,7 @@
 #include "base/types.h"
 #include "book/book.h"
 #include "book/verdict.h"
+#include "raft/configuration.h"
 
 namespace ledger::rpc {
 
@@ -92,6 +93,46 @@ struct Server {
   bool leader = false;
 };
 
+/// The configuration in force, and what the leader knows of its members.
+struct Members {
+  struct One {
+    raft::Member member;
+    /// The rest is known to the leader alone; a time of 0: nothing was heard since it leads.
+    Time heard;
+    Index held;  ///< What it is known to have on disk.
+  };
+  std::vector<One> all;
+  Term term;
+  MemberId leader;       ///< 0: not known.
+  MemberId self;         ///< Who answers.
+  Index end;             ///< Last index of the log of who answers.
+  bool settled = false;  ///< The answer is the leader's, and the configuration is committed.
+};
+
+/// A change of who belongs to the cluster, or of who leads it. Each may be asked again: what has
+/// been done already is answered as done.
+struct Change {
+  enum class Kind : uint8_t {
+    add,       ///< Take a newcomer in as standby; it is made a voter when it has caught up.
+    leave,     ///< Take out a member that is alive; it is told, and stops.
+    remove,    ///< Take out a dead one.
+    replace,   ///< Wait until `member` has caught up, make it a voter, take out the one `named`.
+    transfer,  ///< Hand leadership to the one `named`; empty: to the best of the others.
+  };
+  Kind kind = Kind::add;
+  MemberId member;      ///< add, replace: the newcomer. Others: the target, or 0 for `name`.
+  std::string name;     ///< add: the newcomer's. Others: the target's, or its id in hexadecimal.
+  std::string address;  ///< add: the newcomer's rpc address.
+  bool force = false;   ///< leave, remove, replace: don't ask whether a majority is left.
+};
+
+struct Changed {
+  raft::Member subject;  ///< Who was added, taken out, or leads now.
+  std::string before;    ///< transfer: who led; replace: who was replaced.
+  Term term;
+  bool already = false;  ///< Nothing was left to do.
+};
+
 /// A node, as its services see it. Threads: any; replies come from the loop.
 class Node {
  public:
@@ -118,6 +159,14 @@ class Node {
 
   virtual void status(Reply<NodeStatus> reply) = 0;
   virtual void servers(Reply<std::vector<Server>> reply) = 0;
+
+  virtual void members(Reply<Members> reply) = 0;
+
+  /// Answers when the change is committed and applied, however long that takes: who asks gives up
+  /// by himself and may ask again. Failures: `no_leader` (with `leader`; also where the leader had
+  /// to hand over first), `busy` while another change runs, `no_such_member`, `name_taken`,
+  /// `quorum_guard`, `member_alive`, `target_behind`, `cluster_id_mismatch`.
+  virtual void change(Change change, Reply<Changed> reply) = 0;
 };
 
 }  // namespace ledger::rpc

@@ -79,6 +79,8 @@ class EmptyNode final : public Node {
     status.cluster = Id{{1}};
     reply(std::move(status));
   }
+  void members(Reply<Members> reply) override { reply(Members()); }
+  void change(Change, Reply<Changed> reply) override { reply(Changed()); }
   void servers(Reply<std::vector<Server>> reply) override { reply(std::vector<Server>()); }
 
   const std::string& records() const { return records_; }

@@ -1,0 +1,102 @@
+// What peers ask of a node, and what it asks of them. `node` implements the first, `rpc` the
+// second; nothing of gRPC or protobuf stands here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/id.h"
+#include "base/result.h"
+#include "raft/engine.h"
+
+namespace ledger::rpc {
+
+/// Who a node is, as it tells anybody who asks. Also a node that belongs to no cluster yet answers.
+struct Introduction {
+  std::string name;
+  MemberId member;
+  std::string address;  ///< Where it can be reached: HOST:PORT of the rpc service.
+  std::string version;  ///< Of the program.
+  Id cluster;           ///< Nil: it belongs to none yet.
+  /// The first entry of its cluster's log, where it has it: what a founder begins with.
+  std::optional<Entry> founding;
+  bool expects = false;  ///< Waits to found a cluster together with the others.
+};
+
+/// Entries of a node's log, asked for by a peer that lacks them: committed ones in
+/// [from, end), or, with `term`, also the one at `from` while it is uncommitted, if that is its
+/// term.
+struct EntriesAsked {
+  Index from;
+  Index end;
+  std::optional<Term> term;
+};
+
+/// A node, as its peers see it. Threads: any.
+class PeerNode {
+ public:
+  virtual ~PeerNode() = default;
+
+  /// Messages that came in, in order. Drops what it has no room for: consensus lives with losses.
+  virtual void receive(std::vector<raft::Message> messages) = 0;
+
+  /// At least one entry where there is one that may be given away, then as many as fit into
+  /// `bytes_max`; nothing where there is none. Blocks on the disk only.
+  virtual Result<std::vector<Entry>> entries(const EntriesAsked& asked, size_t bytes_max) = 0;
+
+  /// What shall go to `to` next, in order, complete and about `bytes_max` together; nothing where
+  /// nothing waits. One caller a member at a time. Blocks on the disk only.
+  virtual std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) = 0;
+};
+
+/// Streams of messages to all the others, kept open.
+///
+/// Threads: any. `receive`, `outgoing` and the callbacks are called from gRPC's.
+class Peers {
+ public:
+  struct Options {
+    MemberId self;
+    Id cluster;  ///< Peers of another cluster are refused, whoever called.
+    /// Once each time a stream to a member opens or breaks, for the log of the node.
+    std::function<void(const raft::Member&, bool up)> changed = {};
+  };
+
+  /// `node` must answer until `stop` has returned.
+  static std::unique_ptr<Peers> start(Options options, PeerNode& node);
+  virtual ~Peers() = default;
+
+  /// Who the others are from now on, with the addresses where they are. Streams to who is no longer
+  /// named end once what waits for them is sent, or at once where they can't be reached.
+  virtual void set_members(std::vector<raft::Member> others) = 0;
+
+  /// Something waits in `outgoing` for this member. Cheap; may be called once a message.
+  virtual void wake(MemberId to) = 0;
+
+  /// Receives a batch of consecutive entries, whole and checked, beginning where the last ended, or
+  /// the failure that ends the pull; an empty batch: all that was asked for has come, or this
+  /// member has no more. Answers whether the pull shall go on. May block: the stream waits for it.
+  using Take = std::function<bool(Result<std::vector<Entry>>)>;
+
+  /// Asks a member for entries. Failures: `unreachable`, `busy`, `cluster_id_mismatch`,
+  /// `internal` (what came is not what was asked for), and what the member answers.
+  virtual void pull(MemberId from, const EntriesAsked& asked, Take take) = 0;
+
+  /// Ends all streams and pulls; nothing is called afterwards.
+  virtual void stop() = 0;
+};
+
+/// Asks whoever listens at `address` who it is. Blocks up to `patience`.
+/// Failures: `unreachable`, `timeout`, `protocol_mismatch` (not a ledger node).
+Result<Introduction> hello(const std::string& address, Duration patience);
+
+/// Asks the leader, found from any of `addresses`, to take `self` in as a standby; harmless when it
+/// is one already. Blocks up to `patience`. Failures: `unreachable`, `no_leader`,
+/// `cluster_id_mismatch`, `name_taken`.
+Result<void> ask_to_join(const std::vector<std::string>& addresses, const Introduction& self,
+                         Duration patience);
+
+}  // namespace ledger::rpc
