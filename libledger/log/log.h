@@ -96,8 +96,13 @@ class Log {
   virtual Offset next_offset() const = 0;
   /// The time of the last record, which the next must exceed.
   virtual Time last_recorded() const = 0;
-  /// The last index known to be on our disk.
+  /// The last index known to be on our disk; falls when a cut is queued.
   virtual Index synced_index() const = 0;
+  /// The term of an entry at or after the checkpoint; 0 for others.
+  virtual Term term(Index index) const = 0;
+  /// How often entries were cut off. What was read in between two equal answers belongs together.
+  /// Any thread.
+  virtual uint64_t cuts() const = 0;
 
   /// Whether `payload_bytes` more can be taken: false while the disk has no room for the next
   /// segment. The error is `no_space` with what is free and what is needed. While `has_room(0)`

@@ -76,6 +76,16 @@ Index LogFiles::synced_index() const {
   return synced_;
 }
 
+Term LogFiles::term(Index index) const {
+  const std::lock_guard lock(mutex_);
+  return index > tip_.index ? Term() : term_of(index);
+}
+
+uint64_t LogFiles::cuts() const {
+  const std::lock_guard lock(mutex_);
+  return cuts_;
+}
+
 Result<void> LogFiles::has_room(uint64_t payload_bytes) const {
   const std::lock_guard lock(mutex_);
   if (failed_) return tl::unexpected(*failed_);
@@ -206,6 +216,7 @@ bool LogFiles::begins(std::span<const Entry> entries) const {
 
 /// Forgets all after `before`.
 void LogFiles::cut(const Tip& before) {
+  ++cuts_;
   while (!tail_.empty() && tail_.back().entry.index > before.index) {
     tail_bytes_ -= tail_.back().bytes();
     tail_.pop_back();

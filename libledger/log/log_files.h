@@ -52,6 +52,8 @@ class LogFiles final : public Log {
   Offset next_offset() const override;
   Time last_recorded() const override;
   Index synced_index() const override;
+  Term term(Index index) const override;
+  uint64_t cuts() const override;
   Result<void> has_room(uint64_t payload_bytes) const override;
   bool waits_for_room() const override;
   Result<void> append(std::span<const Entry> entries) override;
@@ -128,6 +130,7 @@ class LogFiles final : public Log {
   std::vector<Configuration> configurations_;  ///< Likewise.
   Index committed_;
   Index synced_;
+  uint64_t cuts_ = 0;
   std::vector<Write> queue_;
   bool blocked_ = false;  ///< The queue's front waits for room.
   bool prepared_ = false;

@@ -165,14 +165,14 @@ Result<void> Node::handle(Now now, Event event) {
             return {};
           },
           [&](AskMembers& asked) -> Result<void> {
-            asked.reply(replica_.members());
+            asked.reply(replica_.members(now));
             return {};
           },
           [&](AskChange& asked) -> Result<void> {
             replica_.change(std::move(asked.change), std::move(asked.reply));
             return {};
           },
-          [&](log::Synced& synced) -> Result<void> { return replica_.synced(now, synced); },
+          [&](log::Synced& synced) -> Result<void> { return replica_.synced(now, synced.took); },
           [&](DiskFailed& failed) -> Result<void> {
             return tl::unexpected(std::move(failed.error));
           },

@@ -220,6 +220,8 @@ struct Status {
   MemberId leader;
   Index committed;
   Index last;
+  Index configuration_index;  ///< Of the entry that holds the configuration in force.
+  MemberId transferee;        ///< Whom leadership is being handed to; 0: nobody.
   CatchUpState catch_up = CatchUpState::none;
   std::vector<std::pair<MemberId, Index>> match;  ///< Per member, what it is known to hold.
 };

@@ -108,11 +108,13 @@ Status LibraftEngine::status() const {
   Status status;
   status.committed = committed_;
   status.last = trail_.last();
+  status.configuration_index = trail_.configuration_index();
   if (!core_) return status;
   status.role = core_->role();
   status.term = core_->vote().term;
   status.leader = core_->leader();
   if (status.role != Role::leader) return status;
+  status.transferee = core_->transferee();
   for (const Member& member : configuration().members) {
     if (const auto match = core_->match(member.id)) status.match.emplace_back(member.id, *match);
   }
