@@ -79,7 +79,7 @@ void Nemesis::propose() {
 }
 
 void Nemesis::read() {
-  if (Member* member = some_leader()) cluster_.read(*member);
+  if (Member* member = random_.coin() ? some_leader() : any_up()) cluster_.read(*member);
 }
 
 void Nemesis::crash() {
