@@ -311,7 +311,8 @@ Result<void> Replica::change(Now now) {
                              .configuration = engine_->configuration(),
                              .status = status,
                              .alive = alive,
-                             .known = known_names_};
+                             .known = known_names_,
+                             .gone = gone_};
   std::optional<raft::Event> event = changes_.next(scene);
   const bool weak = handing_over_ || disk_is_slow(now);
   if (!event && weak && scene.writes && status.transferee == MemberId() &&
@@ -472,7 +473,6 @@ rpc::Members Replica::members(Now now) const {
     rpc::Members::One& one = members.all.emplace_back();
     one.member = member;
     if (member.id == self_.id) {
-      one.member.address = self_.address;
       one.heard = now.wall;
       one.held = log_.synced_index();
       continue;
@@ -492,7 +492,10 @@ void Replica::know(const raft::Configuration& configuration) {
     known_names_.insert(member.name);
     known_ids_.insert(member.id);
   }
-  belongs_ = configuration.find(self_.id) != nullptr || !known_ids_.contains(self_.id);
+  gone_.clear();
+  for (const MemberId id : known_ids_) {
+    if (configuration.find(id) == nullptr) gone_.insert(id);
+  }
 }
 
 bool Replica::alive(Now now, MemberId member) const {
