@@ -343,7 +343,8 @@ void Process::start_node() {
                         signals_.finish();
                       }});
   node_->start();
-  server_->attach(*node_, *node_);
+  server_->attach(*node_);
+  server_->attach_peer(*node_);
   joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
   journal_.info(fmt::format("{} listens on {}", identity_.name, server_->address()));
 }
