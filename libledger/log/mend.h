@@ -1,19 +1,19 @@
 // Repair of a damaged log from the logs of peers.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
-#include <span>
+#include <vector>
 
 #include "base/entry.h"
 #include "base/result.h"
 #include "io/clock.h"
 #include "io/disk.h"
+#include "log/recast.h"
 #include "log/remains.h"
 
 namespace ledger::log {
-
-class Recast;
 
 /// Mends a log with entries that the caller fetches, before consensus starts: until `next` says
 /// that nothing is missing, the node neither votes nor acknowledges, and Log::open refuses the log.
@@ -25,25 +25,26 @@ class Recast;
 ///     // other; mend.remains()->configuration() says who they are. Alone: tell its first damage.
 ///     while (std::optional<Mend::Need> need = TRY(mend.next())) {
 ///       // 1. Ask any peer for need->from … need->end with need->term (below), and
-///       //    mend.supply(its entries, its commit index).
+///       //    mend.supply(its answer).
 ///       // 2. If nobody has more, or need->confirmation: ask the leader to confirm itself, and
 ///       //    mend.confirm(its answer), again and again.
 ///     }
 ///     log = TRY(Log::open(…));
 ///
-/// *What a peer answers* to (from, end, term): its entries from `from` on that are committed, and
-/// if its log holds entry `end` - 1 with exactly this `term`, the uncommitted ones up to there as
-/// well; and its commit index. A peer with a damaged log answers by Remains::read. One with a whole
-/// log reads, and then makes sure that entry `end` - 1 is of that term: what is cut in between
-/// never gets that term again.
+/// *What a peer answers* to (from, end, term): its commit index; whether its log holds entry `end`
+/// - 1 with this `term` (Match); and its entries from `from` on that are committed, or, if it does
+/// hold that one, all up to there; as many as it likes. A peer with a damaged log answers by
+/// Remains::match and Remains::read. One with a whole log reads first and then looks at entry
+/// `end` - 1: what was cut in between never gets that term again.
 ///
-/// *What is accepted.* Each entry must follow the one before (index, offset, time, term). A hole is
-/// closed only when the anchor (remains.h) is among what was supplied, or follows on it: so the
-/// entries are those that were lost. Otherwise, and where the end of the log is not known, what
-/// lies above the stored commit index is *replaced*: a new segment begins there that holds the
-/// committed entries up to where Fence says that it is enough. What was there is given up, for it
-/// is proven not to be committed, or is among them. As long as neither is possible the node stays
-/// as it is, and tells so.
+/// *What is accepted.* Each entry must follow the one before (index, offset, time, term). A hole
+/// takes entries of logs that hold its anchor (remains.h); and committed ones of any log, where the
+/// anchor is at or below the stored commit index: so the entries are those that were lost. If
+/// instead an answer shows that the anchor is not committed but another entry is, or where the end
+/// of the log is not known, what lies above the stored commit index is *replaced*: a new segment
+/// begins there, with the committed entries up to where Fence says that it is enough. What was
+/// there is given up, for it is proven not to be committed, or is among them. As long as neither is
+/// possible the node stays as it is, and tells so.
 ///
 /// *On disk.* A segment is written anew as `next.tmp`, synced, read again, renamed over the old one
 /// under its number and identity, and the directory is synced; entries from peers get local frames,
@@ -56,8 +57,6 @@ class Mend {
  public:
   /// Surveys the log. `disk` and `random` must outlive it. Errors: as Remains::look.
   static Result<Mend> begin(io::Disk& disk, io::Random& random, uint64_t segment_bytes);
-  Mend(Mend&&) noexcept;
-  ~Mend();
 
   /// What is missing next.
   struct Need {
@@ -74,11 +73,17 @@ class Mend {
   /// log was damaged further, begin again.
   Result<std::optional<Need>> next();
 
-  /// Takes entries that a peer sent for the last need, from `from` on and without a gap; it may be
-  /// a part of them. `committed`: the commit index that the peer told with them.
+  /// What a peer answers to a need.
+  struct Answer {
+    std::vector<Entry> entries;  ///< From `from` on and without a gap; maybe not all, or none.
+    Index committed;             ///< The peer's commit index.
+    Match match = Match::unknown;
+  };
+
+  /// Takes an answer to the last need.
   ///
-  /// Errors: `refused`: they are not what is missing; ask another peer. `no_space`, `io` as `next`.
-  Result<void> supply(std::span<const Entry> entries, Index committed);
+  /// Errors: `refused`: it is not what is missing; ask another peer. `no_space`, `io` as `next`.
+  Result<void> supply(const Answer& answer);
 
   /// A leader's answer. If the end of the log is not known, or what was lost can't be had, this is
   /// what ends the wait; it is of no harm at any time. Errors: `refused`: of no use, ask again.
@@ -94,13 +99,44 @@ class Mend {
   Index replaced_from() const { return replaced_from_; }
 
  private:
+  static constexpr size_t replacement = SIZE_MAX;
+
+  /// A segment that is being written.
+  struct Job {
+    size_t part;  ///< Of `remains_`, or `replacement`.
+    Recast recast;
+    Index next;                ///< The entry that comes next.
+    std::optional<Hole> hole;  ///< `next` is in it.
+    uint64_t fetched = 0;
+  };
+
   Mend(io::Disk& disk, io::Random& random, uint64_t segment_bytes, Remains remains);
+
+  Result<void> plan();
+  Result<void> begin_job(size_t part);
+  Result<SegmentHeader> header_at(Index first) const;
+  Index replacement_base() const;
+  Result<void> copy_own();
+  bool damaged(size_t part) const;
+  Index end_of(const Job& job) const;
+  Result<void> finish_job();
+  Result<void> add(const Entry& entry);
+  Result<void> supply_hole(const Entry& entry, const Answer& answer);
+  Result<void> supply_replacement(const Entry& entry, const Answer& answer);
+  Result<bool> closes() const;
+  tl::unexpected<Error> misfit(const Entry& entry);
 
   io::Disk* disk_;
   io::Random* random_;
   uint64_t segment_bytes_;
   std::shared_ptr<const Remains> remains_;
   Fence fence_;
+  bool stale_ = false;      ///< A segment was mended since `remains_` was looked at.
+  bool replacing_ = false;  ///< What is not committed is given up where it is damaged.
+  bool finished_ = false;
+  size_t top_ = 0;  ///< The first part that may hold uncommitted entries.
+  std::deque<size_t> todo_;
+  std::optional<Job> job_;
   uint64_t mended_ = 0;
   Index replaced_from_;
 };

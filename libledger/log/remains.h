@@ -30,6 +30,13 @@ struct Hole {
   std::string path;              ///< The segment; it need not be there.
 };
 
+/// Whether a log holds an entry that another log names by index and term.
+enum class Match : uint8_t {
+  unknown,  ///< It has none there, or can't tell, or has another that is not committed.
+  holds,    ///< Yes: the two logs are equal up to there.
+  differs,  ///< No, and what it has there is committed: the other log's entry is not.
+};
+
 /// `entries 17 to 20, records from offset 53 on`.
 std::string describe(const Hole& hole);
 
@@ -69,6 +76,9 @@ class Remains {
   /// The latest configuration that is whole, encoded: who the peers are. Empty: none is.
   const std::string& configuration() const { return configuration_; }
 
+  /// Whether our log holds this entry, be it readable or not.
+  Match match(const LogEnd& entry) const;
+
   /// For peers: whole entries from `from` on, without a gap, up to, not including, `end`; as many
   /// as fit into `bytes_max` of payload, at least one where there is one. Uncommitted ones only if
   /// our log holds entry `end` - 1 with `term`. Nothing where `from` is missing or not to be told.
@@ -77,16 +87,15 @@ class Remains {
 
   // ---- For Mend. ----
 
-  /// A segment that lives, or lived before it was lost.
+  /// A segment that lives, or did before it was lost.
   struct Part {
     uint64_t number = 0;
-    uint64_t identity = 0;  ///< 0: not known.
-    uint64_t file_bytes = 0;
-    std::optional<SegmentHeader> header;  ///< Absent: to be written anew.
+    uint64_t identity = 0;                ///< 0: not known.
+    std::optional<SegmentHeader> header;  ///< Absent where it is lost.
+    bool sound = false;                   ///< The header is whole, and the file as long as it says.
     Index first;                          ///< Of its entries,
     Index end;                            ///< and behind them.
     std::optional<Tip> last;              ///< After its last entry, as its successor says.
-    bool damaged = false;                 ///< Itself, or an entry is missing.
   };
   /// Whole entries, one after the other in one segment.
   struct Run {
@@ -99,6 +108,9 @@ class Remains {
     std::vector<LogEnd> terms;  ///< The first entry of each term.
   };
 
+  /// Like `read`, committed or not.
+  Result<std::vector<Entry>> read_any(Index from, Index end, size_t bytes_max) const;
+
   const std::vector<Part>& parts() const { return parts_; }
   const std::vector<Run>& runs() const { return runs_; }
   /// Above the number of any segment that is or was there.
@@ -108,7 +120,8 @@ class Remains {
   class Look;
 
   explicit Remains(io::Disk& disk) : disk_(&disk) {}
-  bool holds(const LogEnd& entry) const;
+  /// The term of an entry of ours, where we know it.
+  std::optional<Term> term_of(Index index) const;
 
   io::Disk* disk_;
   Id cluster_;
