@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cassert>
 
-#include "base/record.h"
 #include "log/planted.h"
 
 namespace ledger::log {
@@ -193,11 +192,7 @@ Result<void> LogFiles::check(std::span<const Entry> entries, Tip before) const {
           entry.index.value, entry.term.value, entry.base_offset.value, entry.recorded.ns,
           before.term.value, before.next_offset.value, before.last_recorded.ns));
     }
-    const bool has_records = entry.kind == EntryKind::records;
-    const bool fits =
-        entry.bytes().size() <= entry_bytes_max && entry.next_offset().value <= offset_max + 1;
-    if (!fits || has_records != (entry.record_count > 0) ||
-        (has_records && count_records(entry.bytes()) != entry.record_count)) {
+    if (!well_formed(entry)) {
       return impossible(
           fmt::format("entry {} is not {} records", entry.index.value, entry.record_count));
     }
