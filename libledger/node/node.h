@@ -85,6 +85,7 @@ class Node : public rpc::Node {
   Result<void> handle(Now now, Event event);
   void report();
   void drain();
+  void report_room();
   void wake_disk();
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
@@ -102,6 +103,8 @@ class Node : public rpc::Node {
   std::string told_role_;
   Term told_term_;
   bool told_ready_ = false;
+
+  bool told_full_ = false;  ///< The disk thread's.
 
   std::mutex disk_mutex_;
   std::condition_variable disk_work_;

@@ -213,16 +213,21 @@ void Replica::follow(const raft::Update& update) {
   intake_.fail_all(elsewhere, unknown);
 }
 
+/// `n1 has no room for the next segment (12 MiB free, 64 MiB needed)`.
+Error Replica::full(const Error& no_space) const {
+  return {no_space.code, self_.name + " has " + no_space.message,
+          "free space for " + self_.name + ": it resumes by itself"};
+}
+
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
-  if (const Result<void> room = log_.has_room(2 * entry_bytes_max); !room) {
-    Error error = room.error();
-    error.message = self_.name + " " + error.message;
-    intake_.fail_waiting({error});
+  if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
+    intake_.fail_waiting({room.error().code == Code::no_space ? full(room.error()) : room.error()});
     return {};
   }
   if (log_.next_offset().value + submission_bytes_max > offset_max) {
-    intake_.fail_waiting({{Code::no_space, "the log is at its last offset"}});
+    intake_.fail_waiting({{Code::no_space, "the log is at its last offset",
+                           "found a new cluster: no offset is ever used twice"}});
     return {};
   }
   const Intake::Place place{.next = log_.next_offset(),
@@ -314,6 +319,7 @@ bool Replica::ready() const {
 
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
+  const std::optional<Error> no_space = log_.no_space();
   return {.node = self_.name,
           .role = std::string(role()),
           .leader = leader_address(),
@@ -328,7 +334,8 @@ rpc::NodeStatus Replica::status(Now now) const {
           .clock = std::max(now.wall, history_.book().log_time()),
           .cluster = self_.cluster,
           .ready = ready(),
-          .version = self_.version};
+          .version = self_.version,
+          .no_space = no_space ? full(*no_space).message : ""};
 }
 
 std::vector<rpc::Server> Replica::servers() const {

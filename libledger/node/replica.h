@@ -81,6 +81,7 @@ class Replica {
   Result<void> act(Now now, raft::Update update);
   Result<log::Synced> save(const Vote& vote);
   Result<void> append(std::vector<Entry> entries);
+  Error full(const Error& no_space) const;
   Result<void> submit(Now now);
   Result<void> advance();
   Result<void> apply(const Entry& entry);
