@@ -11,6 +11,7 @@
 #include "io/notify.h"
 #include "io/posix_disk.h"
 #include "io/system_clock.h"
+#include "log/damage.h"
 #include "log/log.h"
 #include "node/identity.h"
 #include "node/node.h"
@@ -46,6 +47,14 @@ class Process {
 
  private:
   Result<void> check_options() const;
+  /// Errors about the log, with the name of its directory.
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (!result)
+      result = tl::unexpected(
+          log::located(std::move(result).error(), options_.data_dir, log::Told::node));
+    return result;
+  }
   Result<void> identify();
   Result<void> listen();
   Result<void> found();
@@ -72,10 +81,10 @@ Result<void> Process::start() {
   TRY(check_options());
   disk_ = TRY(io::PosixDisk::make_at(options_.data_dir));
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
-  TRY(identify());
+  TRY(located(identify()));
   TRY(listen());
-  if (!TRY(log::Log::exists(*disk_))) TRY(found());
-  TRY(open_log());
+  if (!TRY(located(log::Log::exists(*disk_)))) TRY(found());
+  TRY(located(open_log()));
   start_node();
   tell_manager("READY=1");
   return {};
@@ -191,7 +200,7 @@ void Process::start_node() {
                       },
                   .done =
                       [this](Result<void> ended) {
-                        ended_ = std::move(ended);
+                        ended_ = located(std::move(ended));
                         signals_.finish();
                       }});
   node_->start();
