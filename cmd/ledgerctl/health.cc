@@ -49,6 +49,9 @@ void judge_member(Health& health, const Member& member, const Member* leader,
     return;
   }
   health.up.push_back(name);
+  if (!member.status->no_space.empty()) {
+    health.reasons.push_back({"no_space", name, member.status->no_space});
+  }
   if (!leader || leader == &member) return;
   const rpc::NodeStatus& status = *member.status;
   const rpc::NodeStatus& first = *leader->status;

@@ -370,8 +370,9 @@ void Node::drain() {
       std::unique_lock lock(disk_mutex_);
       const auto woken = [this] { return disk_has_work_ || disk_stops_; };
       // With nothing to write, the next segment is prepared piece by piece; a full disk is tried
-      // again now and then.
-      if (log_.waits_for_room() || !log_.has_room(0)) {
+      // again now and then, also while the present segment could take a little more: what is
+      // refused meanwhile wakes nobody.
+      if (log_.no_space()) {
         disk_work_.wait_for(lock, full_disk_patience, woken);
       } else if (!log_.has_preparation()) {
         disk_work_.wait(lock, woken);
@@ -386,9 +387,23 @@ void Node::drain() {
       mailbox_.post(Failed{synced.error()}, /*always=*/true);
       return;
     }
+    report_room();
     if (synced->index == Index()) continue;
     synced->took = clock_.now() - before;
     mailbox_.post(*synced, /*always=*/true);
+  }
+}
+
+void Node::report_room() {
+  const std::optional<Error> full = log_.no_space();
+  if (full.has_value() == told_full_) return;
+  told_full_ = full.has_value();
+  if (!hooks_.tell) return;
+  if (full) {
+    hooks_.tell(Level::warning,
+                full->message + ": writes are refused, reads go on, until there is room");
+  } else {
+    hooks_.tell(Level::info, "there is room again: writes go on");
   }
 }
 

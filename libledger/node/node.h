@@ -129,6 +129,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void begin_pull(const Pulling& pulling);
   void see_to_hand_over();
   void drain();
+  void report_room();
   void wake_disk();
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
@@ -164,6 +165,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   std::string told_role_;
   Term told_term_;
   bool told_ready_ = false;
+
+  bool told_full_ = false;  ///< The disk thread's.
 
   std::mutex disk_mutex_;
   std::condition_variable disk_work_;

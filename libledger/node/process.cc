@@ -12,6 +12,7 @@
 #include "io/notify.h"
 #include "io/posix_disk.h"
 #include "io/system_clock.h"
+#include "log/damage.h"
 #include "log/log.h"
 #include "log/vote_file.h"
 #include "node/formation.h"
@@ -61,6 +62,14 @@ class Process {
 
  private:
   Result<void> check_options() const;
+  /// Errors about the log, with the name of its directory.
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (!result)
+      result = tl::unexpected(
+          log::located(std::move(result).error(), options_.data_dir, log::Told::node));
+    return result;
+  }
   Result<void> identify();
   Result<void> listen();
   Result<void> complete_identity();
@@ -100,15 +109,15 @@ Result<bool> Process::start(const Listening& listening) {
   TRY(check_options());
   disk_ = TRY(io::PosixDisk::make_at(options_.data_dir));
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
-  TRY(identify());
+  TRY(located(identify()));
   TRY(listen());
   listening(server_->address());
-  if (!TRY(log::Log::exists(*disk_))) {
+  if (!TRY(located(log::Log::exists(*disk_)))) {
     // The first of several nodes must not hold up whoever starts the others.
     if (!contacts_.empty()) tell_manager("READY=1");
     if (!TRY(find_cluster())) return false;
   }
-  TRY(open_log());
+  TRY(located(open_log()));
   start_node();
   tell_manager("READY=1");
   return true;
@@ -339,7 +348,7 @@ void Process::start_node() {
                       },
                   .done =
                       [this](Result<void> ended) {
-                        ended_ = std::move(ended);
+                        ended_ = located(std::move(ended));
                         signals_.finish();
                       }});
   node_->start();

@@ -119,6 +119,15 @@ Result<void> Replica::synced(Now now, Duration took) {
 
 Result<void> Replica::receive(Now now, raft::Message message) {
   heard_[message.from] = {now.instant, now.wall};
+  if (auto* body = std::get_if<raft::AppendEntries>(&message.body)) {
+    size_t bytes = 0;
+    for (const Entry& entry : body->entries) bytes += entry.bytes().size();
+    // With a full disk we still hear our leader; what it sends comes again when there is room.
+    if (bytes > 0 && !log_.reserve(bytes)) {
+      body->entries.clear();
+      body->count = 0;
+    }
+  }
   raft::Update update = TRY(engine_->step(now.instant, raft::Received{std::move(message)}));
   return act(now, std::move(update));
 }
@@ -268,18 +277,23 @@ void Replica::follow(Now now, const raft::Update& update) {
   changes_.deposed(elsewhere);
 }
 
+/// `n1 has no room for the next segment (12 MiB free, 64 MiB needed)`.
+Error Replica::full(const Error& no_space) const {
+  return {no_space.code, self_.name + " has " + no_space.message,
+          "free space for " + self_.name + ": it resumes by itself"};
+}
+
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
   // While another is taking over nothing is taken: what waits is answered by what comes of it.
   if (engine_->status().transferee != MemberId()) return {};
-  if (const Result<void> room = log_.has_room(2 * entry_bytes_max); !room) {
-    Error error = room.error();
-    error.message = self_.name + " " + error.message;
-    intake_.fail_waiting({error});
+  if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
+    intake_.fail_waiting({room.error().code == Code::no_space ? full(room.error()) : room.error()});
     return {};
   }
   if (log_.next_offset().value + submission_bytes_max > offset_max) {
-    intake_.fail_waiting({{Code::no_space, "the log is at its last offset"}});
+    intake_.fail_waiting({{Code::no_space, "the log is at its last offset",
+                           "found a new cluster: no offset is ever used twice"}});
     return {};
   }
   const Intake::Place place{.next = log_.next_offset(),
@@ -435,6 +449,7 @@ bool Replica::ready() const {
 
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
+  const std::optional<Error> no_space = log_.no_space();
   return {.node = self_.name,
           .role = std::string(role()),
           .leader = leader_address(),
@@ -449,7 +464,8 @@ rpc::NodeStatus Replica::status(Now now) const {
           .clock = std::max(now.wall, history_.book().log_time()),
           .cluster = self_.cluster,
           .ready = ready(),
-          .version = self_.version};
+          .version = self_.version,
+          .no_space = no_space ? full(*no_space).message : ""};
 }
 
 std::vector<rpc::Server> Replica::servers() const {

@@ -117,6 +117,7 @@ class Replica {
   Result<void> act(Now now, raft::Update update);
   Result<void> append(std::vector<Entry> entries);
   Result<void> acknowledge(Now now);
+  Error full(const Error& no_space) const;
   Result<void> submit(Now now);
   Result<void> change(Now now);
   Result<void> ask_reads(Now now);
