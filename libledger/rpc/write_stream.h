@@ -261,7 +261,8 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
   void give_up(Error error) {
     if (state_->items.front()->uncertain) {
       error = {Code::unknown_outcome,
-               std::string(Kind::what) + " sent, and no answer came: " + error.message,
+               std::string(Kind::what) +
+                   " was sent and may or may not have been written: " + error.message,
                "repeat it with the same id: that is safe"};
     }
     failed_ = std::move(error);

@@ -1,5 +1,6 @@
 """Real processes for the end-to-end tests: a node in a temporary directory, and the program."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -32,19 +33,28 @@ class Node:
         self.flags = flags
         self.process = None
         self.endpoint = None
+        self.log = directory + ".log"
 
     def start(self):
         self.process = subprocess.Popen(
             [PROGRAM, "node", "start", "--data-dir", self.directory, "--name", "n1", "--listen",
              "127.0.0.1:0", "--bootstrap", "--log-format", "text", *self.flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=open(os.path.join(self.directory + ".log"), "a", encoding="utf-8"), text=True)
+            stderr=open(self.log, "a", encoding="utf-8"), text=True)
         line = self.process.stdout.readline()
         if not line:
-            fail("the node did not start: " + pathlib.Path(self.directory + ".log").read_text())
+            fail("the node did not start: " + pathlib.Path(self.log).read_text())
         self.endpoint = json.loads(line)["rpc"]
         self.run("health", "--wait")
         return self
+
+    def pause(self):
+        """SIGSTOP, and returns once it stands."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -187,14 +197,43 @@ class Cluster:
                       file=sys.stderr)
 
 
-def run(*arguments, input=None, exit=0):
+def run(*arguments, input=None, exit=0, program=(PROGRAM,)):
     """The program's stdout; any other exit code than `exit` fails the test."""
-    done = subprocess.run([PROGRAM, *arguments], input=input, capture_output=True, text=True,
+    done = subprocess.run([*program, *arguments], input=input, capture_output=True, text=True,
                           timeout=300)
     wanted = exit if isinstance(exit, tuple) else (exit,)
     if done.returncode not in wanted:
         fail(f"{' '.join(arguments)}: exit {done.returncode}, expected {exit}\n{done.stderr}")
     return done.stdout
+
+
+def failed(exit, code, *arguments, endpoint=None, input=None, program=(PROGRAM,)):
+    """Runs a command that must fail with `code`; its error as told in JSON, held to what all promise."""
+    target = ["-e", endpoint] if endpoint else []
+    done = subprocess.run([*program, *target, "-o", "json", *arguments],
+                          **{"stdin": subprocess.DEVNULL} if input is None else {"input": input},
+                          capture_output=True, text=True, timeout=120, check=False)
+    what = f"{' '.join(arguments)}: exit {done.returncode}\n{done.stderr}"
+    # A node's own log lines stand before it.
+    error = json.loads((done.stderr.splitlines() or ["{}"])[-1])
+    check(done.returncode == exit and error.get("code") == code,
+          f"expected {exit} {code}, got {what}")
+    check(error["kind"] == "error" and error["exit"] == exit and error["message"] and
+          error.get("hint"), f"an error without hint or exit: {what}")
+    check(error["retryable"] == (exit in (69, 75) or code == "no_space"), f"retryable: {what}")
+    return error
+
+
+@contextlib.contextmanager
+def background(*command, **options):
+    """A process beside the test; ended with it, however the test ends, so that nothing waits for it."""
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 def temporary_directory():
