@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -108,15 +107,6 @@ Result<std::optional<Identity>> Identity::load(io::Disk& disk) {
 
 Result<void> Identity::save(io::Disk& disk) const {
   return io::write_file_durably(disk, path, encode());
-}
-
-bool valid_node_name(std::string_view name) {
-  constexpr std::array<std::string_view, 4> selectors = {"leader", "followers", "any-follower",
-                                                         "all"};
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 32 && plain(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-'; }) &&
-         std::ranges::find(selectors, name) == selectors.end();
 }
 
 }  // namespace ledger::node

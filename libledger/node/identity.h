@@ -45,7 +45,4 @@ struct Identity {
   Result<void> save(io::Disk& disk) const;
 };
 
-/// `[a-z0-9][a-z0-9-]{0,31}`, and none of the words that select nodes.
-bool valid_node_name(std::string_view name);
-
 }  // namespace ledger::node

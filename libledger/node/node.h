@@ -49,7 +49,6 @@ class Node : public rpc::Node {
   uint64_t watch(Offset offset, rpc::Reply<Offset> reply) override;
   void unwatch(uint64_t ticket) override;
   void status(rpc::Reply<rpc::NodeStatus> reply) override;
-  void servers(rpc::Reply<std::vector<rpc::Server>> reply) override;
   void members(rpc::Reply<rpc::Members> reply) override;
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
 
@@ -73,9 +72,6 @@ class Node : public rpc::Node {
   struct AskStatus {
     rpc::Reply<rpc::NodeStatus> reply;
   };
-  struct AskServers {
-    rpc::Reply<std::vector<rpc::Server>> reply;
-  };
   struct AskMembers {
     rpc::Reply<rpc::Members> reply;
   };
@@ -86,8 +82,8 @@ class Node : public rpc::Node {
   struct DiskFailed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, AskMembers,
-                             AskChange, log::Synced, DiskFailed>;
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange,
+                             log::Synced, DiskFailed>;
 
   void loop();
   Result<void> turns();

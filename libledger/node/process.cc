@@ -7,6 +7,7 @@
 #include <csignal>
 #include <thread>
 
+#include "base/node_name.h"
 #include "io/directory_lock.h"
 #include "io/notify.h"
 #include "io/posix_disk.h"

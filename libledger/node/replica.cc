@@ -315,6 +315,7 @@ bool Replica::ready() const {
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
   return {.node = self_.name,
+          .member = self_.id,
           .role = std::string(role()),
           .leader = leader_address(),
           .term = term_,
@@ -331,20 +332,14 @@ rpc::NodeStatus Replica::status(Now now) const {
           .version = self_.version};
 }
 
-std::vector<rpc::Server> Replica::servers() const {
-  std::vector<rpc::Server> servers;
-  for (const raft::Member& member : engine_->configuration().members) {
-    const std::string& address = member.id == self_.id ? self_.address : member.address;
-    servers.push_back({member.name, address, member.id == leader_});
-  }
-  return servers;
-}
-
 rpc::Members Replica::members() const {
   rpc::Members members{
       .all = {}, .term = term_, .leader = leader_, .self = self_.id, .end = log_.last_index()};
-  for (const raft::Member& member : engine_->configuration().members)
+  for (const raft::Member& member : engine_->configuration().members) {
     members.all.push_back({member, {}, {}});
+    // Our own address may have changed since it went into the configuration.
+    if (member.id == self_.id) members.all.back().member.address = self_.address;
+  }
   return members;
 }
 

@@ -67,7 +67,6 @@ class Replica {
   void abandon(const rpc::Failure& failure);
 
   rpc::NodeStatus status(Now now) const;
-  std::vector<rpc::Server> servers() const;
   rpc::Members members() const;
   /// leader, follower or candidate.
   std::string_view role() const;
