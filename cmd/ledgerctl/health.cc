@@ -47,6 +47,9 @@ void judge_member(Health& health, const Roster& roster, const Roster::One& one,
         {"member_down", name, fmt::format("{} does not answer ({})", name, why)});
     return;
   }
+  if (!one.status->no_space.empty()) {
+    health.reasons.push_back({"no_space", name, one.status->no_space});
+  }
   const uint64_t lag = roster.lag(one);
   if (voter) {
     health.up.push_back(name);

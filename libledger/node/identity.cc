@@ -12,6 +12,7 @@ namespace ledger::node {
 namespace {
 
 const std::string path = "node";
+const std::string left_path = "left";
 constexpr size_t file_bytes_max = 4096;
 
 tl::unexpected<Error> damaged(std::string_view what) {
@@ -107,6 +108,22 @@ Result<std::optional<Identity>> Identity::load(io::Disk& disk) {
 
 Result<void> Identity::save(io::Disk& disk) const {
   return io::write_file_durably(disk, path, encode());
+}
+
+Result<bool> Identity::has_left(io::Disk& disk) {
+  const Result<std::string> text = io::read_file(disk, left_path, file_bytes_max);
+  if (text) return true;
+  if (text.error().code == Code::no_such_file) return false;
+  return tl::unexpected(text.error());
+}
+
+Result<void> Identity::mark_left(io::Disk& disk) {
+  return io::write_file_durably(disk, left_path, "left\n");
+}
+
+Result<void> Identity::forget_left(io::Disk& disk) {
+  TRY(disk.remove(left_path));
+  return disk.sync_directory("");
 }
 
 }  // namespace ledger::node

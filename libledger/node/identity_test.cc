@@ -27,6 +27,17 @@ TEST_CASE("an identity is read back from its file") {
   CHECK(Identity::load(disk).value() == sample());
 }
 
+TEST_CASE("a directory remembers that its member has left, until it joins again") {
+  io::MemoryDisk disk;
+  CHECK_FALSE(Identity::has_left(disk).value());
+  REQUIRE(Identity::mark_left(disk));
+  disk.crash();
+  CHECK(Identity::has_left(disk).value());
+  REQUIRE(Identity::forget_left(disk));
+  disk.crash();
+  CHECK_FALSE(Identity::has_left(disk).value());
+}
+
 TEST_CASE("a changed byte anywhere in the identity is noticed") {
   const std::string text = sample().encode();
   for (size_t at = 0; at < text.size(); ++at) {

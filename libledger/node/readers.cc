@@ -7,7 +7,11 @@
 namespace ledger::node {
 
 void Readers::read(Offset offset, Instant deadline, ReadReply reply) {
-  reads_.emplace(offset, Read{deadline, std::move(reply)});
+  by_offset_.emplace(offset, Read{deadline, std::move(reply)});
+}
+
+void Readers::read(Index index, Instant deadline, ReadReply reply) {
+  by_index_.emplace(index, Read{deadline, std::move(reply)});
 }
 
 void Readers::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
@@ -18,30 +22,47 @@ void Readers::unwatch(uint64_t ticket) {
   std::erase_if(watches_, [ticket](const auto& item) { return item.second.ticket == ticket; });
 }
 
-void Readers::advance(Offset end, const rpc::View& view, Instant now) {
+template <class Position>
+void Readers::answer(Reads<Position>& reads, Position end, const rpc::View& view) {
   // A reply may ask again, so each is taken out before it is called.
-  while (!reads_.empty() && reads_.begin()->first <= end) {
-    const auto node = reads_.extract(reads_.begin());
+  while (!reads.empty() && reads.begin()->first <= end) {
+    const auto node = reads.extract(reads.begin());
     node.mapped().reply(std::cref(view));
   }
-  while (!watches_.empty() && watches_.begin()->first < end) {
-    const auto node = watches_.extract(watches_.begin());
-    node.mapped().reply(end);
-  }
-  for (auto it = reads_.begin(); it != reads_.end();) {
+}
+
+template <class Position>
+void Readers::expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end) {
+  for (auto it = reads.begin(); it != reads.end();) {
     if (it->second.deadline > now) {
       ++it;
       continue;
     }
-    auto node = reads_.extract(it++);
+    auto node = reads.extract(it++);
     node.mapped().reply(tl::unexpected(
-        rpc::Failure{{Code::timeout, fmt::format("offset {} is not applied yet (as of {})",
-                                                 node.key().value, end.value)}}));
+        rpc::Failure{{Code::timeout, fmt::format("{} {} is not applied yet (as of {})", what,
+                                                 node.key().value, end)}}));
   }
 }
 
+void Readers::advance(Index applied, Offset end, const rpc::View& view, Instant now) {
+  answer(by_offset_, end, view);
+  answer(by_index_, applied, view);
+  while (!watches_.empty() && watches_.begin()->first < end) {
+    const auto node = watches_.extract(watches_.begin());
+    node.mapped().reply(end);
+  }
+  expire(by_offset_, now, "offset", end.value);
+  expire(by_index_, now, "entry", applied.value);
+}
+
 void Readers::fail_all(const rpc::Failure& failure) {
-  for (const auto& [offset, read] : std::exchange(reads_, {})) read.reply(tl::unexpected(failure));
+  for (const auto& [offset, read] : std::exchange(by_offset_, {})) {
+    read.reply(tl::unexpected(failure));
+  }
+  for (const auto& [index, read] : std::exchange(by_index_, {})) {
+    read.reply(tl::unexpected(failure));
+  }
   for (const auto& [offset, watch] : std::exchange(watches_, {})) {
     watch.reply(tl::unexpected(failure));
   }
@@ -49,9 +70,13 @@ void Readers::fail_all(const rpc::Failure& failure) {
 
 std::optional<Instant> Readers::next_deadline() const {
   std::optional<Instant> next;
-  for (const auto& [offset, read] : reads_) {
-    if (!next || read.deadline < *next) next = read.deadline;
-  }
+  const auto see = [&next](const auto& reads) {
+    for (const auto& [position, read] : reads) {
+      if (!next || read.deadline < *next) next = read.deadline;
+    }
+  };
+  see(by_offset_);
+  see(by_index_);
   return next;
 }
 

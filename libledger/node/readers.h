@@ -18,20 +18,23 @@ class Readers {
 
   /// Answers once the records before `offset` are applied; with `timeout` at `deadline`.
   void read(Offset offset, Instant deadline, ReadReply reply);
+  /// Answers once the entry at `index` is applied; likewise.
+  void read(Index index, Instant deadline, ReadReply reply);
 
   /// Answers once the applied end is beyond `offset`.
   void watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply);
   void unwatch(uint64_t ticket);
 
-  /// Answers all for whom `end` is enough, and all whose time is up.
-  void advance(Offset end, const rpc::View& view, Instant now);
+  /// Answers all for whom `applied`, and the records before `end`, are enough, and all whose time
+  /// is up.
+  void advance(Index applied, Offset end, const rpc::View& view, Instant now);
 
   void fail_all(const rpc::Failure& failure);
 
   /// When `advance` must be called even if nothing moves; nothing where no read waits.
   std::optional<Instant> next_deadline() const;
 
-  size_t count() const { return reads_.size() + watches_.size(); }
+  size_t count() const { return by_offset_.size() + by_index_.size() + watches_.size(); }
 
  private:
   struct Read {
@@ -43,7 +46,16 @@ class Readers {
     rpc::Reply<Offset> reply;
   };
 
-  std::multimap<Offset, Read> reads_;
+  template <class Position>
+  using Reads = std::multimap<Position, Read>;
+
+  template <class Position>
+  static void answer(Reads<Position>& reads, Position end, const rpc::View& view);
+  template <class Position>
+  static void expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end);
+
+  Reads<Offset> by_offset_;
+  Reads<Index> by_index_;
   std::multimap<Offset, Watch> watches_;
 };
 

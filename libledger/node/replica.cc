@@ -21,6 +21,10 @@ constexpr Duration read_patience = std::chrono::seconds(30);
 /// A log to which nothing was appended for so long is idle: its end is noted in a vote copy.
 constexpr Duration idle_after = std::chrono::milliseconds(200);
 constexpr size_t readers_max = 100'000;
+/// A member that was heard from within this is alive: a few heartbeats.
+constexpr Duration alive_for = std::chrono::seconds(2);
+/// A leader whose disk owes it a write for so long lets another lead.
+constexpr Duration slow_disk = std::chrono::seconds(1);
 
 rpc::Failure too_many_readers() {
   return {{Code::busy, "too many readers wait", "retry later"}};
@@ -71,6 +75,9 @@ Result<void> Replica::start(Now now) {
     state.configuration = *std::move(configuration);
   }
   committed_at_start_ = recovered.committed;
+  committed_ = recovered.committed;
+  engine_end_ = acknowledged_ = log_.last_index();
+  leaderless_since_ = now.instant;
   raft::Update update = TRY(engine_->start(now.instant, state));
   log_.forget_entries();  // The engine keeps what it needs of them.
   return act(now, std::move(update));
@@ -94,11 +101,7 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
     case rpc::Freshness::Kind::at_least:
       return readers_.read(freshness.at_least + 1, now.instant + read_patience, std::move(reply));
     case rpc::Freshness::Kind::linearizable:
-      // A leader that has applied an entry of its own term has applied everything acknowledged
-      // before; that it still leads needs no proof while it is the only voter.
-      if (!may_write() || engine_->configuration().voters() > 1)
-        return reply(tl::unexpected(not_leader()));
-      return readers_.read(history_.end(), now.instant + read_patience, std::move(reply));
+      reads_.push_back(std::move(reply));  // All that come in one turn are asked for together.
   }
 }
 
@@ -109,16 +112,33 @@ void Replica::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
   readers_.watch(ticket, offset, std::move(reply));
 }
 
-Result<void> Replica::synced(Now now, const log::Synced& synced) {
-  if (synced.index == Index()) return {};
-  std::erase_if(submissions_, [&](Index last) { return last <= synced.index; });
-  raft::Update update = TRY(engine_->step(now.instant, raft::Synced{synced.index, synced.term}));
-  return act(now, std::move(update));
+Result<void> Replica::synced(Now now, Duration took) {
+  if (took >= slow_disk) slow_disk_until_ = now.instant + slow_disk;
+  return acknowledge(now);
 }
 
 Result<void> Replica::receive(Now now, raft::Message message) {
+  heard_[message.from] = {now.instant, now.wall};
+  if (auto* body = std::get_if<raft::AppendEntries>(&message.body)) {
+    size_t bytes = 0;
+    for (const Entry& entry : body->entries) bytes += entry.bytes().size();
+    // With a full disk we still hear our leader; what it sends comes again when there is room.
+    if (bytes > 0 && !log_.reserve(bytes)) {
+      body->entries.clear();
+      body->count = 0;
+    }
+  }
   raft::Update update = TRY(engine_->step(now.instant, raft::Received{std::move(message)}));
   return act(now, std::move(update));
+}
+
+void Replica::pulled(uint64_t number, std::vector<Entry> entries, Pull::Taken taken) {
+  pull_.offer(number, std::move(entries), std::move(taken));
+}
+
+void Replica::change(rpc::Change change, rpc::Reply<rpc::Changed> reply) {
+  if (role_ != raft::Role::leader) return reply(tl::unexpected(not_leader()));
+  changes_.ask(std::move(change), std::move(reply));
 }
 
 Result<Instant> Replica::turn(Now now) {
@@ -126,13 +146,19 @@ Result<Instant> Replica::turn(Now now) {
     raft::Update update = TRY(engine_->step(now.instant, raft::Tick{}));
     TRY(act(now, std::move(update)));
   }
+  TRY(acknowledge(now));
+  TRY(go_on_pulling(now));
   TRY(submit(now));
   TRY(advance());
-  readers_.advance(history_.end(), BookView(history_), now.instant);
+  TRY(change(now));
+  TRY(ask_reads(now));
+  readers_.advance(history_.applied(), history_.end(), BookView(history_), now.instant);
 
+  const bool idle = log_.synced_index() == log_.last_index();
+  if (idle) behind_since_.reset();
   Instant wake = wake_;
   if (idle_since_) {
-    if (now.instant - *idle_since_ >= idle_after && log_.synced_index() == log_.last_index()) {
+    if (now.instant - *idle_since_ >= idle_after && idle) {
       log_.save_idle();
       idle_since_.reset();
     } else {
@@ -155,33 +181,62 @@ void Replica::abandon(const rpc::Failure& failure) {
       {Code::unknown_outcome, failure.error.message, "repeat with the same id"}, failure.leader};
   intake_.fail_all(failure, unknown);
   readers_.fail_all(failure);
+  for (const Readers::ReadReply& reply : std::exchange(reads_, {})) reply(tl::unexpected(failure));
+  for (const auto& [token, asked] : std::exchange(reads_asked_, {})) {
+    for (const Readers::ReadReply& reply : asked.replies) reply(tl::unexpected(failure));
+  }
+  changes_.fail_all(failure);
+  pull_.fail_all();
 }
 
 // ---- What consensus asks. ----
 
 Result<void> Replica::act(Now now, raft::Update update) {
-  std::optional<log::Synced> written;
-  if (update.vote) written = TRY(save(*update.vote));  // A vote is a promise.
-  follow(update);
+  if (update.vote) {
+    // A vote is a promise: nothing may happen before it is on disk, so the loop itself waits.
+    log_.save_vote(*update.vote);
+    TRY(log_.drain());
+  }
+  follow(now, update);
   if (!update.append.empty()) {
     TRY(append(std::move(update.append)));
     idle_since_ = now.instant;
+    if (!behind_since_) behind_since_ = now.instant;
   }
   std::ranges::move(update.send, std::back_inserter(messages_));
   if (update.committed > committed_) {
     committed_ = update.committed;
     log_.set_committed(committed_);
   }
+  grant(update);
+  pull_.follow(update.pull, committed_);
   wake_ = update.wake;
-  // What became durable beside the vote is the next event, not part of this one.
-  if (written) TRY(synced(now, *written));
   return {};
 }
 
-Result<log::Synced> Replica::save(const Vote& vote) {
-  log_.save_vote(vote);
-  // Nothing may happen before the promise is on disk: the loop itself waits for the queue.
-  return log_.drain();
+/// Tells the engine what of its orders is on disk. It looks at the log's state instead of counting
+/// writes, since an order that names what a pull has brought already writes nothing.
+Result<void> Replica::acknowledge(Now now) {
+  std::erase_if(submissions_, [&](Index last) { return last <= log_.synced_index(); });
+  const Index durable = std::min(log_.synced_index(), engine_end_);
+  if (durable <= acknowledged_) return {};
+  acknowledged_ = durable;
+  raft::Update update = TRY(engine_->step(now.instant, raft::Synced{durable, log_.term(durable)}));
+  return act(now, std::move(update));
+}
+
+Result<void> Replica::go_on_pulling(Now now) {
+  const Index pulled = TRY(pull_.put(log_));
+  if (pulled > committed_) {
+    committed_ = pulled;
+    log_.set_committed(committed_);
+    idle_since_ = now.instant;
+  }
+  const std::optional<raft::Pulled> finished = pull_.finished(log_);
+  if (!finished) return {};
+  engine_end_ = acknowledged_ = finished->index;
+  raft::Update update = TRY(engine_->step(now.instant, *finished));
+  return act(now, std::move(update));
 }
 
 Result<void> Replica::append(std::vector<Entry> entries) {
@@ -194,15 +249,23 @@ Result<void> Replica::append(std::vector<Entry> entries) {
       entry.rules = book::rules_newest;
     }
   }
+  // What is ordered again is not acknowledged again before it is known to be on disk.
+  acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
+  engine_end_ = entries.back().index;
   return log_.append(entries);
 }
 
-void Replica::follow(const raft::Update& update) {
+void Replica::follow(Now now, const raft::Update& update) {
   const bool led = role_ == raft::Role::leader;
   const bool deposed = led && (update.role != raft::Role::leader || update.term != term_);
   role_ = update.role;
   term_ = update.term;
   leader_ = update.leader;
+  if (leader_ != MemberId()) {
+    leaderless_since_.reset();
+  } else if (!leaderless_since_) {
+    leaderless_since_ = now.instant;
+  }
   if (!deposed) return;
   submissions_.clear();
   const rpc::Failure elsewhere = not_leader();
@@ -211,18 +274,26 @@ void Replica::follow(const raft::Update& update) {
        "repeat with the same id"},
       elsewhere.leader};
   intake_.fail_all(elsewhere, unknown);
+  changes_.deposed(elsewhere);
+}
+
+/// `n1 has no room for the next segment (12 MiB free, 64 MiB needed)`.
+Error Replica::full(const Error& no_space) const {
+  return {no_space.code, self_.name + " has " + no_space.message,
+          "free space for " + self_.name + ": it resumes by itself"};
 }
 
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
-  if (const Result<void> room = log_.has_room(2 * entry_bytes_max); !room) {
-    Error error = room.error();
-    error.message = self_.name + " " + error.message;
-    intake_.fail_waiting({error});
+  // While another is taking over nothing is taken: what waits is answered by what comes of it.
+  if (engine_->status().transferee != MemberId()) return {};
+  if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
+    intake_.fail_waiting({room.error().code == Code::no_space ? full(room.error()) : room.error()});
     return {};
   }
   if (log_.next_offset().value + submission_bytes_max > offset_max) {
-    intake_.fail_waiting({{Code::no_space, "the log is at its last offset"}});
+    intake_.fail_waiting({{Code::no_space, "the log is at its last offset",
+                           "found a new cluster: no offset is ever used twice"}});
     return {};
   }
   const Intake::Place place{.next = log_.next_offset(),
@@ -239,6 +310,67 @@ Result<void> Replica::submit(Now now) {
   TRY(act(now, std::move(update)));
   submissions_.push_back(log_.last_index());
   return {};
+}
+
+/// What somebody asked to be changed, and what we want changed ourselves.
+Result<void> Replica::change(Now now) {
+  const raft::Status status = engine_->status();
+  const auto alive = [&](MemberId member) { return this->alive(now, member); };
+  const Changes::Scene scene{.self = self_.id,
+                             .term = term_,
+                             .leader = leader_,
+                             .writes = may_write(),
+                             .settled = status.configuration_index <= history_.applied(),
+                             .led = applied_term_ == term_,
+                             .configuration = engine_->configuration(),
+                             .status = status,
+                             .alive = alive,
+                             .known = known_names_,
+                             .gone = gone_};
+  std::optional<raft::Event> event = changes_.next(scene);
+  const bool weak = handing_over_ || disk_is_slow(now);
+  if (!event && weak && scene.writes && status.transferee == MemberId() &&
+      scene.configuration.voters() > 1) {
+    event = raft::Transfer{MemberId()};
+  }
+  if (!event) return {};
+  raft::Update update = TRY(engine_->step(now.instant, *std::move(event)));
+  return act(now, std::move(update));
+}
+
+bool Replica::disk_is_slow(Now now) const {
+  return (behind_since_ && now.instant - *behind_since_ >= slow_disk) ||
+         now.instant < slow_disk_until_;
+}
+
+Result<void> Replica::ask_reads(Now now) {
+  if (reads_.empty()) return {};
+  const uint64_t token = ++last_token_;
+  reads_asked_[token] = {now.instant + read_patience, std::exchange(reads_, {})};
+  raft::Update update = TRY(engine_->step(now.instant, raft::ReadAsked{token}));
+  const raft::Refusal refused = update.refused;
+  TRY(act(now, std::move(update)));
+  if (refused == raft::Refusal::none) return {};
+  for (const Readers::ReadReply& reply : std::exchange(reads_asked_[token].replies, {})) {
+    reply(tl::unexpected(not_leader()));
+  }
+  reads_asked_.erase(token);
+  return {};
+}
+
+void Replica::grant(const raft::Update& update) {
+  for (const raft::ReadGranted& granted : update.reads) {
+    const auto node = reads_asked_.extract(granted.token);
+    for (Readers::ReadReply& reply : node.mapped().replies) {
+      readers_.read(granted.index, node.mapped().deadline, std::move(reply));
+    }
+  }
+  for (const uint64_t token : update.reads_lost) {
+    const auto node = reads_asked_.extract(token);
+    for (const Readers::ReadReply& reply : node.mapped().replies) {
+      reply(tl::unexpected(not_leader()));
+    }
+  }
 }
 
 Result<void> Replica::advance() {
@@ -262,6 +394,9 @@ Result<void> Replica::apply(const Entry& entry) {
       }));
   intake_.applied_entry();
   applied_term_ = entry.term;
+  if (entry.kind == EntryKind::membership) {
+    if (const auto configuration = raft::Configuration::decode(entry.bytes())) know(*configuration);
+  }
   return {};
 }
 
@@ -314,6 +449,7 @@ bool Replica::ready() const {
 
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
+  const std::optional<Error> no_space = log_.no_space();
   return {.node = self_.name,
           .member = self_.id,
           .role = std::string(role()),
@@ -329,22 +465,55 @@ rpc::NodeStatus Replica::status(Now now) const {
           .clock = std::max(now.wall, history_.book().log_time()),
           .cluster = self_.cluster,
           .ready = ready(),
-          .version = self_.version};
+          .version = self_.version,
+          .no_space = no_space ? full(*no_space).message : ""};
 }
 
-rpc::Members Replica::members() const {
-  rpc::Members members{
-      .all = {}, .term = term_, .leader = leader_, .self = self_.id, .end = log_.last_index()};
+rpc::Members Replica::members(Now now) const {
+  const raft::Status status = engine_->status();
+  rpc::Members members{.all = {},
+                       .term = term_,
+                       .leader = leader_,
+                       .self = self_.id,
+                       .end = log_.last_index(),
+                       .settled = may_write() && status.configuration_index <= history_.applied()};
   for (const raft::Member& member : engine_->configuration().members) {
-    members.all.push_back({member, {}, {}});
-    // Our own address may have changed since it went into the configuration.
-    if (member.id == self_.id) members.all.back().member.address = self_.address;
+    rpc::Members::One& one = members.all.emplace_back();
+    one.member = member;
+    if (member.id == self_.id) {
+      one.member.address = self_.address;  // It may have changed since.
+      one.heard = now.wall;
+      one.held = log_.synced_index();
+      continue;
+    }
+    if (const auto heard = heard_.find(member.id); heard != heard_.end()) {
+      one.heard = heard->second.wall;
+    }
+    for (const auto& [id, index] : status.match) {
+      if (id == member.id) one.held = index;
+    }
   }
   return members;
 }
 
-void Replica::change(rpc::Change, rpc::Reply<rpc::Changed> reply) {
-  reply(tl::unexpected(not_leader()));
+void Replica::know(const raft::Configuration& configuration) {
+  for (const raft::Member& member : configuration.members) {
+    known_names_.insert(member.name);
+    known_ids_.insert(member.id);
+  }
+  gone_.clear();
+  for (const MemberId id : known_ids_) {
+    if (configuration.find(id) == nullptr) gone_.insert(id);
+  }
+}
+
+bool Replica::alive(Now now, MemberId member) const {
+  const auto heard = heard_.find(member);
+  return heard != heard_.end() && now.instant - heard->second.at < alive_for;
+}
+
+Duration Replica::leaderless(Now now) const {
+  return leaderless_since_ ? now.instant - *leaderless_since_ : Duration(0);
 }
 
 }  // namespace ledger::node

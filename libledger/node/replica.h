@@ -2,14 +2,19 @@
 #pragma once
 
 #include <array>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "history/history.h"
 #include "log/log.h"
+#include "node/changes.h"
 #include "node/intake.h"
+#include "node/pull.h"
 #include "node/readers.h"
 #include "raft/engine.h"
 #include "rpc/ports.h"
@@ -49,12 +54,22 @@ class Replica {
 
   // ---- What comes in. Answers come from the same call or from a later one. ----
   void propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply);
+  /// A linearizable read is answered as of an index that the leader held for the end of what is
+  /// acknowledged after it was asked, whoever is asked.
   void read(Now now, const rpc::Freshness& freshness, Readers::ReadReply reply);
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply);
   void watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply);
   void unwatch(uint64_t ticket) { readers_.unwatch(ticket); }
-  Result<void> synced(Now now, const log::Synced& synced);
+  /// A drain of the log has ended; it took `took`.
+  Result<void> synced(Now now, Duration took);
   Result<void> receive(Now now, raft::Message message);
+  /// The next committed entries of the pull with this number, as a member sent them; `taken` is
+  /// called, with whether more is welcome, once they are in the log. One batch at a time.
+  void pulled(uint64_t number, std::vector<Entry> entries, Pull::Taken taken);
+  /// The stream of the pull with this number has ended early: `pulling` says how to go on.
+  void pull_broke(uint64_t number) { pull_.again(number, committed_); }
+  /// From now on hands leadership over whenever it has it: the process is about to stop.
+  void hand_over() { handing_over_ = true; }
 
   /// Does what waits: elections, one submission of all proposals that came together, a slice of
   /// what may be applied, answers. Returns when it must be called again if nothing comes in.
@@ -63,30 +78,57 @@ class Replica {
   /// Messages for others, in order; taken out.
   std::vector<raft::Message> take_messages();
 
+  /// What consensus wants to be pulled from some other member, if anything.
+  const std::optional<Pulling>& pulling() const { return pull_.wanted(); }
+
   /// Answers everybody who waits with `failure`; what is on its way may or may not last.
   void abandon(const rpc::Failure& failure);
 
   rpc::NodeStatus status(Now now) const;
-  rpc::Members members() const;
+  rpc::Members members(Now now) const;
   /// leader, follower or candidate.
   std::string_view role() const;
   Term term() const { return term_; }
   /// True once there is a leader and what was committed at the start is applied.
   bool ready() const;
+  bool leads() const { return role_ == raft::Role::leader; }
+  /// False where we were a member, by what is applied, and are not any more.
+  bool belongs() const { return !gone_.contains(self_.id); }
+  /// How long nobody has led, as far as we know; zero while somebody does.
+  Duration leaderless(Now now) const;
+  /// Entries up to here are committed.
+  Index committed() const { return committed_; }
+  const raft::Configuration& configuration() const { return engine_->configuration(); }
+  /// Members that were, by what is applied, and are not any more. Ids are never used again.
+  const std::set<MemberId>& gone() const { return gone_; }
 
   const history::History& history() const { return history_; }
 
  private:
   class BookView;
 
+  /// Reads that were asked for together and get one index.
+  struct ReadsAsked {
+    Instant deadline;
+    std::vector<Readers::ReadReply> replies;
+  };
+
   Result<void> act(Now now, raft::Update update);
-  Result<log::Synced> save(const Vote& vote);
   Result<void> append(std::vector<Entry> entries);
+  Result<void> acknowledge(Now now);
+  Error full(const Error& no_space) const;
   Result<void> submit(Now now);
+  Result<void> change(Now now);
+  Result<void> ask_reads(Now now);
+  Result<void> go_on_pulling(Now now);
+  void grant(const raft::Update& update);
+  bool disk_is_slow(Now now) const;
   Result<void> advance();
   Result<void> apply(const Entry& entry);
-  void follow(const raft::Update& update);
+  void follow(Now now, const raft::Update& update);
+  void know(const raft::Configuration& configuration);
   bool may_write() const;
+  bool alive(Now now, MemberId member) const;
   rpc::Failure not_leader() const;
   std::string leader_address() const;
 
@@ -96,6 +138,8 @@ class Replica {
   history::History history_;
   Intake intake_;
   Readers readers_;
+  Changes changes_;
+  Pull pull_;
   std::vector<raft::Message> messages_;
 
   raft::Role role_ = raft::Role::follower;
@@ -106,6 +150,26 @@ class Replica {
   Term applied_term_;  ///< Of the last entry applied.
   Instant wake_;
   std::optional<Instant> idle_since_;  ///< Nothing has been appended since; unset once it is saved.
+
+  Index engine_end_;                     ///< The last entry that the engine ordered.
+  Index acknowledged_;                   ///< Up to here it was told that its orders are on disk.
+  std::optional<Instant> behind_since_;  ///< Since then the disk owes something.
+  Instant slow_disk_until_;              ///< It was slow when it wrote last.
+
+  std::vector<Readers::ReadReply> reads_;       ///< Not asked of the engine yet.
+  std::map<uint64_t, ReadsAsked> reads_asked_;  ///< By the engine's token.
+  uint64_t last_token_ = 0;
+
+  struct Heard {
+    Instant at;
+    Time wall;
+  };
+  std::map<MemberId, Heard> heard_;  ///< When each member last said something.
+  std::optional<Instant> leaderless_since_;
+  std::set<std::string> known_names_;  ///< Of every configuration that was applied.
+  std::set<MemberId> known_ids_;       ///< Likewise.
+  std::set<MemberId> gone_;
+  bool handing_over_ = false;
   /// Last index of each submission that is not on our disk yet.
   std::vector<Index> submissions_;
 };

@@ -68,7 +68,7 @@ struct Single {
   void drain() {
     const Result<log::Synced> synced = log->drain();
     REQUIRE(synced);
-    REQUIRE(replica->synced(now(), *synced));
+    REQUIRE(replica->synced(now(), synced->took));
   }
   /// Goes on until nothing is left to write.
   void settle() {

@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <new>
+#include <type_traits>
 
 namespace ledger::raft {
 namespace {
@@ -67,11 +68,10 @@ void fill(raft_message& out, const Message& message, const TimeoutNow& body) {
                      .last_log_term = body.last_term.value};
 }
 
-void fill(raft_message&, const Message&, const ReadProbe&) {
-  assert(!"the library knows no reads");
-}
-
-void fill(raft_message&, const Message&, const ReadProbeResult&) {
+template <class Read>
+void fill(raft_message&, const Message&, const Read&) {
+  static_assert(std::is_same_v<Read, ReadProbe> || std::is_same_v<Read, ReadProbeResult> ||
+                std::is_same_v<Read, ReadIndexAsk> || std::is_same_v<Read, ReadIndexAnswer>);
   assert(!"the library knows no reads");
 }
 

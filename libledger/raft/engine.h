@@ -67,6 +67,17 @@ struct ReadProbeResult {
   uint64_t round = 0;
 };
 
+/// A follower's "give me a read index" to its leader, for all its reads that wait.
+struct ReadIndexAsk {
+  uint64_t round = 0;
+};
+
+/// The read index that was taken after the ask of that round came; 0: we do not lead in this term.
+struct ReadIndexAnswer {
+  uint64_t round = 0;
+  Index index;
+};
+
 struct Message {
   MemberId from;
   MemberId to;
@@ -75,8 +86,8 @@ struct Message {
   uint16_t features = 0;  ///< Likewise.
   uint16_t capacity = 0;  ///< Likewise.
   std::variant<RequestVote, RequestVoteResult, AppendEntries, AppendEntriesResult, InstallSnapshot,
-               TimeoutNow, ReadProbe, ReadProbeResult>
-      body;
+               TimeoutNow, ReadProbe, ReadProbeResult, ReadIndexAsk, ReadIndexAnswer>
+      body;  ///< The order is the wire's: what is new goes to the end.
 };
 
 // ---- Events: what happened outside. ----
@@ -118,8 +129,10 @@ struct Transfer {
   MemberId member;
 };
 
-/// Ask for a read index, leader only. `Update::reads` or `Update::reads_lost` names the token
-/// later, or in the same step.
+/// Ask for a read index: of ourselves where we lead, else of the leader, voter or not; refused
+/// where no leader is known. `Update::reads` or `Update::reads_lost` names the token later, or in
+/// the same step; the latter when the leadership ends that it was asked of, or when the leader does
+/// not answer for an election timeout: so no more tokens wait than were asked in about that time.
 struct ReadAsked {
   uint64_t token = 0;
 };
@@ -140,7 +153,7 @@ struct ReadGranted {
 /// Why a proposal, a transfer, a catch-up or a read was not taken.
 enum class Refusal : uint8_t {
   none,
-  not_leader,
+  not_leader,       ///< A read: and no leader is known.
   transferring,     ///< Leadership is on its way to another member.
   changing,         ///< Another configuration change is not committed yet, or a member catches up.
   unsettled,        ///< No entry of this leader's term is committed yet: try again in a moment.
@@ -175,7 +188,7 @@ struct Update {
   std::vector<Message> send;        ///< May leave at once, together with our own write.
   Refusal refused = Refusal::none;  ///< Why what this step asked for is not done.
   std::vector<ReadGranted> reads;
-  std::vector<uint64_t> reads_lost;  ///< Tokens of reads that waited when leadership ended.
+  std::vector<uint64_t> reads_lost;  ///< Tokens of reads that got no answer: ask again, or fail.
   std::optional<Pull> pull;          ///< The pull that is wanted now: begin, go on, or stop it.
   Index committed;                   ///< Apply up to min(committed, synced). Never falls.
   Role role = Role::follower;
@@ -220,6 +233,8 @@ struct Status {
   MemberId leader;
   Index committed;
   Index last;
+  Index configuration_index;  ///< Of the entry that holds the configuration in force.
+  MemberId transferee;        ///< Whom leadership is being handed to; 0: nobody.
   CatchUpState catch_up = CatchUpState::none;
   std::vector<std::pair<MemberId, Index>> match;  ///< Per member, what it is known to hold.
 };

@@ -1,7 +1,7 @@
 // The guards: what libraft 0.22.1 leaves open, each closed by one small function. guards_test.cc
 // shows each at work and left out; `ledger-sim --planted` shows which of them simulated runs miss.
-// Guards 1, 5 and 9 are decisions of the engine itself and stand where it starts an instance; the
-// rest are here.
+// Guards 1, 5 and 9 are decisions of the engine itself and stand where it starts an instance; those
+// of reads stand in libraft_engine_reads.cc; the rest are here.
 #pragma once
 
 #include <vector>
@@ -35,6 +35,19 @@ enum class Guard : uint8_t {
   answer_lower_term = 10,
   late_rejection = 11,
   withhold_demotion = 12,
+
+  // The rules of reads, which the library knows nothing of (read_rounds.h, read_asks.h); here so
+  // that tests can leave them out too.
+
+  /// A follower gets its read index from the leader; its own commit index is of the past.
+  read_asks_leader = 13,
+  /// A leader grants no read before a majority says that it still leads.
+  read_probes = 14,
+  /// Nor before an entry of its own term is committed: until then its commit index may lie below
+  /// what the leader before it acknowledged.
+  read_after_own_commit = 15,
+  /// A late answer to an earlier ask holds an index from before the present one.
+  read_answers_its_ask = 16,
 };
 
 /// Guard 2. Cuts an AppendEntries before each membership entry but a first one, so that such an

@@ -34,6 +34,14 @@ size_t members_changed(const Configuration& from, const Configuration& to) {
   return count;
 }
 
+/// SplitMix64 (Steele, Lea, Flood 2014): the next of what `seed` draws.
+uint64_t draw(uint64_t& seed) {
+  uint64_t mixed = seed += 0x9e3779b97f4a7c15;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  return mixed ^ (mixed >> 31);
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> make_engine(MemberId self, const Settings& settings, uint64_t seed) {
@@ -41,7 +49,7 @@ std::unique_ptr<Engine> make_engine(MemberId self, const Settings& settings, uin
 }
 
 LibraftEngine::LibraftEngine(MemberId self, const Settings& settings, uint64_t seed)
-    : self_(self), settings_(settings), seed_(seed) {}
+    : self_(self), settings_(settings), seed_(seed), asks_(draw(seed_)) {}
 
 Result<Update> LibraftEngine::start(Instant now, const DurableState& state) {
   assert(!core_);
@@ -108,11 +116,13 @@ Status LibraftEngine::status() const {
   Status status;
   status.committed = committed_;
   status.last = trail_.last();
+  status.configuration_index = trail_.configuration_index();
   if (!core_) return status;
   status.role = core_->role();
   status.term = core_->vote().term;
   status.leader = core_->leader();
   if (status.role != Role::leader) return status;
+  status.transferee = core_->transferee();
   for (const Member& member : configuration().members) {
     if (const auto match = core_->match(member.id)) status.match.emplace_back(member.id, *match);
   }
@@ -207,18 +217,6 @@ Result<void> LibraftEngine::on(const Transfer& transfer) {
   return {};
 }
 
-Result<void> LibraftEngine::on(const ReadAsked& asked) {
-  if (core_->role() != Role::leader) {
-    update_.refused = Refusal::not_leader;
-  } else if (!settled()) {
-    update_.refused = Refusal::unsettled;
-  } else {
-    reads_.ask(asked.token);
-    reads_term_ = core_->vote().term;
-  }
-  return {};
-}
-
 void LibraftEngine::take(CoreUpdate update, const std::vector<Entry>& entries) {
   if (update.vote) update_.vote = update.vote;
   if (update.append_count > 0) {
@@ -296,27 +294,6 @@ Result<void> LibraftEngine::settle() {
   return {};
 }
 
-void LibraftEngine::see_to_reads() {
-  const Term term = core_->vote().term;
-  if (core_->role() != Role::leader || reads_term_ != term) {
-    update_.reads_lost = reads_.lose();
-    return;
-  }
-  // A sole voter's round ends as it begins, so another may begin at once.
-  for (;;) {
-    std::ranges::move(reads_.confirmed(configuration(), self_), std::back_inserter(update_.reads));
-    const bool begun = reads_.begin(committed_);
-    if (begun || (reads_.under_way() && now_ >= probe_again_)) {
-      probe_again_ = now_ + settings_.heartbeat;
-      for (const Member& member : configuration().members) {
-        if (member.standing != Standing::voter || member.id == self_) continue;
-        reply(member.id, term, ReadProbe{reads_.round()});
-      }
-    }
-    if (!begun) return;
-  }
-}
-
 Update LibraftEngine::finish() {
   const Term term = core_->vote().term;
   if (install_ && (install_->term != term ||
@@ -332,7 +309,9 @@ Update LibraftEngine::finish() {
   update_.term = term;
   update_.leader = core_->leader();
   update_.wake = std::max(core_->due(), now_ + std::chrono::milliseconds(1));
-  if (reads_.under_way()) update_.wake = std::min(update_.wake, probe_again_);
+  if (rounds_.under_way() || asks_.under_way()) {
+    update_.wake = std::min(update_.wake, reads_again_);
+  }
   return std::move(update_);
 }
 
@@ -366,11 +345,7 @@ bool LibraftEngine::leader_heard_lately() const {
 }
 
 uint32_t LibraftEngine::next_seed() {
-  // SplitMix64 (Steele, Lea, Flood 2014): every life draws other election timeouts.
-  uint64_t mixed = seed_ += 0x9e3779b97f4a7c15;
-  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
-  return static_cast<uint32_t>(mixed >> 32);
+  return static_cast<uint32_t>(draw(seed_) >> 32);  // Every life draws other election timeouts.
 }
 
 }  // namespace ledger::raft

@@ -3,6 +3,7 @@
 
 #include "raft/core.h"
 #include "raft/guards.h"
+#include "raft/read_asks.h"
 #include "raft/read_rounds.h"
 
 namespace ledger::raft {
@@ -39,6 +40,8 @@ class LibraftEngine final : public Engine {
   Result<void> receive(const Message& message, const TimeoutNow&);
   Result<void> receive(const Message& message, const ReadProbe& body);
   Result<void> receive(const Message& message, const ReadProbeResult& body);
+  Result<void> receive(const Message& message, const ReadIndexAsk& body);
+  Result<void> receive(const Message& message, const ReadIndexAnswer& body);
 
   /// Gives the core a message as it is.
   Result<void> feed(const Message& message, const std::vector<Entry>& entries);
@@ -56,8 +59,11 @@ class LibraftEngine final : public Engine {
   Result<void> see_to_time();
   /// Does what follows by itself: a leader's first entry, a committed configuration.
   Result<void> settle();
-  /// Sends probes, grants reads that are confirmed, loses those of an ended leadership.
+  /// Goes on with the reads of this leadership, loses those of an ended one.
   void see_to_reads();
+  void see_to_rounds();  ///< Where we lead: sends probes, grants what is confirmed.
+  void see_to_asks();    ///< Where we follow: sends the ask, gives up one that nobody answers.
+  void lose_reads();
   Update finish();
 
   /// Begins another life of the core from what is on disk, which is everything, and `vote`.
@@ -87,9 +93,12 @@ class LibraftEngine final : public Engine {
   bool caught_up_at_once_ = false;       ///< It had nothing to catch up with.
   std::optional<Instant> leader_heard_;  ///< When a leader of the current term last spoke.
   std::optional<Message> install_;       ///< The InstallSnapshot whose entries are being pulled.
-  ReadRounds reads_;
-  Term reads_term_;      ///< The leadership they were asked of.
-  Instant probe_again_;  ///< When a round under way repeats its probes.
+  ReadRounds rounds_;      ///< Reads where we lead: ours and those that others ask for.
+  ReadAsks asks_;          ///< Reads where we follow.
+  MemberId reads_leader_;  ///< The leadership that all of them were asked of.
+  Term reads_term_;
+  Instant reads_again_;  ///< When a round or an ask under way repeats its messages.
+  Instant asks_until_;   ///< When an ask under way is given up.
   Instant now_;
   Update update_;
 };

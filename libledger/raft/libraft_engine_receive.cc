@@ -159,18 +159,6 @@ Result<void> LibraftEngine::receive(const Message& message, const TimeoutNow& bo
   return feed(whole, {});
 }
 
-Result<void> LibraftEngine::receive(const Message& message, const ReadProbe& body) {
-  if (message.term >= core_->vote().term) {
-    reply(message.from, message.term, ReadProbeResult{body.round});
-  }
-  return {};
-}
-
-Result<void> LibraftEngine::receive(const Message& message, const ReadProbeResult& body) {
-  if (message.term == reads_term_) reads_.answered(message.from, body.round);
-  return {};
-}
-
 Result<void> LibraftEngine::feed(const Message& message, const std::vector<Entry>& entries) {
   std::vector<Configuration> configurations;
   for (const Entry& entry : entries) {

@@ -1,8 +1,15 @@
 #include "raft/read_rounds.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ledger::raft {
+
+void ReadRounds::ask(MemberId member, uint64_t round) {
+  const auto asked = asked_.others.find(member);
+  if (asked != asked_.others.end() && asked->second == round) return;
+  waiting_.others[member] = round;
+}
 
 bool ReadRounds::begin(Index committed) {
   if (under_way() || waiting_.empty()) return false;
@@ -17,23 +24,22 @@ void ReadRounds::answered(MemberId member, uint64_t round) {
   if (under_way() && round == round_) answered_.insert(member);
 }
 
-std::vector<ReadGranted> ReadRounds::confirmed(const Configuration& configuration, MemberId self) {
-  if (!under_way()) return {};
+bool ReadRounds::confirmed(const Configuration& configuration, MemberId self) const {
+  if (!under_way()) return false;
   const auto agrees = [&](const Member& member) {
     return member.standing == Standing::voter &&
            (member.id == self || answered_.contains(member.id));
   };
   const auto count = std::ranges::count_if(configuration.members, agrees);
-  if (static_cast<size_t>(count) <= configuration.voters() / 2) return {};
-  std::vector<ReadGranted> granted;
-  for (uint64_t token : std::exchange(asked_, {})) granted.push_back({token, index_});
-  return granted;
+  return static_cast<size_t>(count) > configuration.voters() / 2;
 }
 
-std::vector<uint64_t> ReadRounds::lose() {
-  std::vector<uint64_t> tokens = std::exchange(asked_, {});
-  std::ranges::move(std::exchange(waiting_, {}), std::back_inserter(tokens));
-  return tokens;
+Readers ReadRounds::lose() {
+  Readers lost = std::exchange(asked_, {});
+  Readers waiting = std::exchange(waiting_, {});
+  std::ranges::move(waiting.tokens, std::back_inserter(lost.tokens));
+  for (const auto& [member, round] : waiting.others) lost.others[member] = round;
+  return lost;
 }
 
 }  // namespace ledger::raft

@@ -41,8 +41,9 @@ class PeerNode {
  public:
   virtual ~PeerNode() = default;
 
-  /// Messages that came in, in order. Drops what it has no room for: consensus lives with losses.
-  virtual void receive(std::vector<raft::Message> messages) = 0;
+  /// Messages of a member that came in, in order. Drops what it has no room for: consensus lives
+  /// with losses. False: `from` was a member and is none any more; its stream ends with that.
+  virtual bool receive(MemberId from, std::vector<raft::Message> messages) = 0;
 
   /// At least one entry where there is one that may be given away, then as many as fit into
   /// `bytes_max`; nothing where there is none. Blocks on the disk only.
@@ -63,6 +64,8 @@ class Peers {
     Id cluster;  ///< Peers of another cluster are refused, whoever called.
     /// Once each time a stream to a member opens or breaks, for the log of the node.
     std::function<void(const raft::Member&, bool up)> changed = {};
+    /// Somebody refuses us because we are no member any more (PeerNode::receive said so).
+    std::function<void()> gone = {};
   };
 
   /// `node` must answer until `stop` has returned.

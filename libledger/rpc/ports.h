@@ -84,8 +84,9 @@ struct NodeStatus {
   std::optional<book::Digest> digest;  ///< As of `applied`.
   Time clock;  ///< max(our clock, log time): what `valid_until` is held against.
   Id cluster;
-  bool ready = false;   ///< Has a leader and has applied what was committed when it started.
-  std::string version;  ///< Of the program.
+  bool ready = false;         ///< Has a leader and has applied what was committed when it started.
+  std::string version;        ///< Of the program.
+  std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
 };
 
 /// The configuration in force, and what the leader knows of its members.

@@ -21,8 +21,9 @@ std::string name(const Member& member) {
 }
 
 std::string describe(const raft::Message& message) {
-  static constexpr std::string_view names[] = {"vote?",   "vote",        "append", "appended",
-                                               "install", "timeout now", "read?",  "read"};
+  static constexpr std::string_view names[] = {"vote?",       "vote",        "append",   "appended",
+                                               "install",     "timeout now", "leading?", "leading",
+                                               "read index?", "read index"};
   std::string line = " to " + std::to_string(message.to.value) + ": " +
                      std::string(names[message.body.index()]) + ", term " +
                      std::to_string(message.term.value);
@@ -37,6 +38,8 @@ std::string describe(const raft::Message& message) {
   } else if (const auto* answer = std::get_if<raft::AppendEntriesResult>(&message.body)) {
     line += " rejects " + std::to_string(answer->rejected.value) + " last " +
             std::to_string(answer->last_index.value);
+  } else if (const auto* read = std::get_if<raft::ReadIndexAnswer>(&message.body)) {
+    line += " " + std::to_string(read->index.value);
   }
   return line;
 }
@@ -148,6 +151,7 @@ void Cluster::crash(Member& member) {
   member.wake_next.reset();
   member.pull.reset();
   member.served = false;
+  std::erase_if(reads_waiting_, [&](const auto& read) { return read.second.member == &member; });
 }
 
 void Cluster::step(Member& member, raft::Event event) {
@@ -170,8 +174,35 @@ raft::Refusal Cluster::ask(Member& member, raft::Event event) {
 
 void Cluster::read(Member& member) {
   const uint64_t token = ++reads_;
-  reads_asked_[token] = checker_.acknowledged();
-  if (ask(member, raft::ReadAsked{token}) != raft::Refusal::none) reads_asked_.erase(token);
+  reads_waiting_[token] = {checker_.acknowledged(), &member, member.life, now_};
+  if (ask(member, raft::ReadAsked{token}) != raft::Refusal::none) reads_waiting_.erase(token);
+}
+
+void Cluster::take_reads(Member& member, const raft::Update& update) {
+  const auto take = [&](uint64_t token) {
+    const auto found = reads_waiting_.find(token);
+    if (found == reads_waiting_.end() || found->second.member != &member ||
+        found->second.life != member.life) {
+      throw Violation(name(member) + ": answers a read that does not wait");
+    }
+    const Index covers = found->second.covers;
+    reads_waiting_.erase(found);
+    return covers;
+  };
+  for (const raft::ReadGranted& read : update.reads) {
+    checker_.read(take(read.token), read.index);
+    ++member.reads_granted;
+    ++counts_[member.role == raft::Role::leader ? "reads" : "follower reads"];
+  }
+  for (uint64_t token : update.reads_lost) take(token);
+}
+
+std::optional<Instant> Cluster::oldest_read() const {
+  std::optional<Instant> oldest;
+  for (const auto& [token, read] : reads_waiting_) {
+    if (!oldest || read.asked < *oldest) oldest = read.asked;
+  }
+  return oldest;
 }
 
 Entry Cluster::record() {
@@ -211,12 +242,7 @@ void Cluster::act(Member& member, raft::Update update) {
     if (random_.below(16) == 0) member.log.save_committed(member.committed);
   }
   for (raft::Message& message : update.send) send(member, std::move(message));
-  for (const raft::ReadGranted& read : update.reads) {
-    ++counts_["reads"];
-    checker_.read(reads_asked_.at(read.token), read.index);
-    reads_asked_.erase(read.token);
-  }
-  for (uint64_t token : update.reads_lost) reads_asked_.erase(token);
+  take_reads(member, update);
   follow_pull(member, update.pull);
   apply(member);
   drain(member);

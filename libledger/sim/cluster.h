@@ -35,6 +35,7 @@ struct Member {
   uint64_t pulls = 0;
   Index pulled;         ///< Last entry of this pull that was written.
   bool served = false;  ///< A piece of the pull is on its way.
+  uint64_t reads_granted = 0;
 
   bool up() const { return engine != nullptr; }
 };
@@ -72,6 +73,8 @@ class Cluster {
   raft::Refusal ask(Member& member, raft::Event event);
   /// Asks for a linearizable read and remembers what it must cover.
   void read(Member& member);
+  /// When the first of those reads was asked that are neither granted nor lost, by a crash either.
+  std::optional<Instant> oldest_read() const;
   Entry record();
 
   Network& network() { return network_; }
@@ -102,7 +105,15 @@ class Cluster {
     }
   };
 
+  struct ReadWaiting {
+    Index covers;  ///< What was acknowledged when it was asked.
+    const Member* member;
+    uint64_t life;
+    Instant asked;
+  };
+
   void act(Member& member, raft::Update update);
+  void take_reads(Member& member, const raft::Update& update);
   void append(Member& member, const std::vector<Entry>& entries);
   void send(Member& member, raft::Message message);
   void post(const raft::Message& message);
@@ -130,7 +141,7 @@ class Cluster {
   int64_t records_ = 0;
   int64_t acknowledged_record_ = 0;
   uint64_t reads_ = 0;
-  std::map<uint64_t, Index> reads_asked_;        ///< What each must cover.
+  std::map<uint64_t, ReadWaiting> reads_waiting_;
   raft::Refusal refused_ = raft::Refusal::none;  ///< Of the last step.
   Counts counts_;
 };

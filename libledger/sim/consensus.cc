@@ -23,6 +23,32 @@ bool caught_up(Cluster& cluster, Index mark) {
   return true;
 }
 
+/// Asks every member of the configuration for a read until all are granted one, or time is up.
+bool all_read(Cluster& cluster, Instant deadline) {
+  const Instant begun = cluster.now();
+  std::map<MemberId, uint64_t> granted;
+  for (const Member& member : cluster.members()) granted[member.id] = member.reads_granted;
+  const auto waits = [&](const Member* member) {
+    return member != nullptr && member->reads_granted == granted.at(member->id);
+  };
+  for (;;) {
+    bool all = cluster.leader() != nullptr;
+    if (all) {
+      const raft::Configuration configuration = cluster.leader()->engine->configuration();
+      for (const raft::Member& one : configuration.members) {
+        Member* member = cluster.find(one.id);
+        if (!waits(member)) continue;
+        cluster.read(*member);
+        all = all && !waits(member);
+      }
+    }
+    const bool forgotten = cluster.oldest_read() && *cluster.oldest_read() < begun;
+    if (all && !forgotten) return true;
+    if (cluster.now() >= deadline) return false;
+    cluster.advance(cluster.now() + cluster.plan().settings.heartbeat);
+  }
+}
+
 /// A healed cluster makes progress, and everybody has it.
 void recover(Cluster& cluster) {
   const int64_t last = cluster.last_record();
@@ -38,6 +64,8 @@ void recover(Cluster& cluster) {
   const Index mark = cluster.checker().acknowledged();
   cluster.advance(cluster.now() + patience, [&] { return caught_up(cluster, mark); });
   if (!caught_up(cluster, mark)) throw Violation("a member does not catch up after healing");
+
+  if (!all_read(cluster, cluster.now() + patience)) throw Violation("a read waits for ever");
 }
 
 void live(const Scenario& scenario, Random& random, Cluster& cluster) {

@@ -31,10 +31,15 @@ Scenario scenario_of(const Options& options, uint64_t seed) {
   return scenario;
 }
 
-/// Leaves out one guard after the other and says which seed shows it.
+/// Leaves out one guard after the other, all or those named, and says which seed shows it. Guard 8
+/// is of use only where guard 10 is left out; raft/guards_test.cc shows it.
 int run_planted(Options options) {
+  std::vector<unsigned> guards = options.without;
+  for (unsigned guard = 1; options.without.empty() && guard <= 16; ++guard) {
+    if (guard != 8) guards.push_back(guard);
+  }
   int survived = 0;
-  for (unsigned guard = 1; guard <= 12; ++guard) {
+  for (unsigned guard : guards) {
     options.without = {guard};
     std::optional<uint64_t> killed;
     for (uint64_t seed = options.seed; !killed && seed < options.seed + options.seeds; ++seed) {

@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import random
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -69,6 +71,120 @@ class Node:
     def __exit__(self, *_):
         if self.process and self.process.poll() is None:
             self.kill()
+
+
+class Member:
+    """One node of a cluster with a fixed address."""
+
+    def __init__(self, cluster, name, address):
+        self.cluster = cluster
+        self.name = name
+        self.address = address
+        self.directory = os.path.join(cluster.work, name)
+        self.log = self.directory + ".log"
+        self.process = None
+
+    @property
+    def up(self):
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, *flags):
+        self.process = subprocess.Popen(
+            [PROGRAM, "node", "start", "--data-dir", self.directory, "--name", self.name,
+             "--listen", self.address, "--peers", self.cluster.peers, "--log-format", "text",
+             *self.cluster.flags, *flags],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=open(self.log, "a", encoding="utf-8"))
+        return self
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """SIGTERM; returns the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+    def run(self, *arguments, **options):
+        return run("-e", self.address, *arguments, **options)
+
+    def json(self, *arguments, **options):
+        return [json.loads(line) for line in self.run(*arguments, "-o", "json", **options).splitlines()]
+
+
+class Cluster:
+    """Nodes that know each other by --peers, each with a loopback address of its own."""
+
+    def __init__(self, work, count, *flags):
+        self.work = work
+        self.flags = flags
+        self.members = {}
+        self.peers = ""
+        for number in range(1, count + 1):
+            self.add(f"n{number}")
+        self.peers = ",".join(f"{m.name}={m.address}" for m in self.members.values())
+
+    def add(self, name):
+        """A member more, not started; the list of first members stays as it is."""
+        host = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            address = f"{host}:{probe.getsockname()[1]}"
+        self.members[name] = Member(self, name, address)
+        return self.members[name]
+
+    def __getitem__(self, name):
+        return self.members[name]
+
+    def up(self):
+        return [m for m in self.members.values() if m.up]
+
+    @property
+    def endpoints(self):
+        return ",".join(m.address for m in self.members.values())
+
+    def start(self):
+        for member in self.members.values():
+            member.start("--bootstrap-expect", str(len(self.members)))
+        self.wait(len(self.members))
+        return self
+
+    def wait(self, count):
+        """Until so many members are healthy."""
+        self.run("health", "--wait", "--nodes", str(count), "-t", "60s")
+
+    def run(self, *arguments, **options):
+        return run("-e", self.endpoints, *arguments, **options)
+
+    def json(self, *arguments, **options):
+        return [json.loads(line) for line in self.run(*arguments, "-o", "json", **options).splitlines()]
+
+    def popen(self, *arguments, **options):
+        return subprocess.Popen([PROGRAM, "-e", self.endpoints, *arguments], text=True, **options)
+
+    def leader(self):
+        """Waits for one."""
+        self.run("health", "--wait", "--nodes", "1", "-t", "60s")
+        for row in self.json("member", "list"):
+            if row["role"] == "leader":
+                return self.members[row["name"]]
+        return fail("healthy without a leader")
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, kind, *_):
+        for member in self.up():
+            member.signal(signal.SIGCONT)
+            member.kill()
+        if kind is not None:
+            for member in self.members.values():
+                print(f"--- {member.name}\n{pathlib.Path(member.log).read_text()[-4000:]}",
+                      file=sys.stderr)
 
 
 def run(*arguments, input=None, exit=0):
