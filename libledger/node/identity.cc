@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -125,15 +124,6 @@ Result<void> Identity::mark_left(io::Disk& disk) {
 Result<void> Identity::forget_left(io::Disk& disk) {
   TRY(disk.remove(left_path));
   return disk.sync_directory("");
-}
-
-bool valid_node_name(std::string_view name) {
-  constexpr std::array<std::string_view, 4> selectors = {"leader", "followers", "any-follower",
-                                                         "all"};
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 32 && plain(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-'; }) &&
-         std::ranges::find(selectors, name) == selectors.end();
 }
 
 }  // namespace ledger::node

@@ -50,7 +50,4 @@ struct Identity {
   static Result<void> forget_left(io::Disk& disk);
 };
 
-/// `[a-z0-9][a-z0-9-]{0,31}`, and none of the words that select nodes.
-bool valid_node_name(std::string_view name);
-
 }  // namespace ledger::node

@@ -55,13 +55,3 @@ TEST_CASE("a newer format is told from damage") {
   text.replace(text.find("format 1"), 8, "format 9");
   CHECK(Identity::decode(text).error().code == Code::format_too_new);
 }
-
-TEST_CASE("node names are plain words that select nothing else") {
-  CHECK(node::valid_node_name("n1"));
-  CHECK(node::valid_node_name("db-7"));
-  for (const char* name :
-       {"", "-n", "N1", "leader", "all", "a.b", "n_1", "a23456789012345678901234567890123"}) {
-    CAPTURE(name);
-    CHECK_FALSE(node::valid_node_name(name));
-  }
-}

@@ -117,10 +117,6 @@ void Node::status(rpc::Reply<rpc::NodeStatus> reply) {
   post(AskStatus{std::move(reply)});
 }
 
-void Node::servers(rpc::Reply<std::vector<rpc::Server>> reply) {
-  post(AskServers{std::move(reply)});
-}
-
 void Node::members(rpc::Reply<rpc::Members> reply) {
   post(AskMembers{std::move(reply)});
 }
@@ -235,10 +231,6 @@ Result<void> Node::handle(Now now, Event event) {
           },
           [&](AskStatus& asked) -> Result<void> {
             asked.reply(replica_.status(now));
-            return {};
-          },
-          [&](AskServers& asked) -> Result<void> {
-            asked.reply(replica_.servers());
             return {};
           },
           [&](AskMembers& asked) -> Result<void> {

@@ -59,7 +59,6 @@ class Node : public rpc::Node, public rpc::PeerNode {
   uint64_t watch(Offset offset, rpc::Reply<Offset> reply) override;
   void unwatch(uint64_t ticket) override;
   void status(rpc::Reply<rpc::NodeStatus> reply) override;
-  void servers(rpc::Reply<std::vector<rpc::Server>> reply) override;
   void members(rpc::Reply<rpc::Members> reply) override;
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
 
@@ -87,9 +86,6 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct AskStatus {
     rpc::Reply<rpc::NodeStatus> reply;
   };
-  struct AskServers {
-    rpc::Reply<std::vector<rpc::Server>> reply;
-  };
   struct AskMembers {
     rpc::Reply<rpc::Members> reply;
   };
@@ -116,7 +112,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, AskMembers,
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers,
                              AskChange, log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();

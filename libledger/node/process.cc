@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/node_name.h"
 #include "io/directory_lock.h"
 #include "io/notify.h"
 #include "io/posix_disk.h"

@@ -451,6 +451,7 @@ rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
   const std::optional<Error> no_space = log_.no_space();
   return {.node = self_.name,
+          .member = self_.id,
           .role = std::string(role()),
           .leader = leader_address(),
           .term = term_,
@@ -468,15 +469,6 @@ rpc::NodeStatus Replica::status(Now now) const {
           .no_space = no_space ? full(*no_space).message : ""};
 }
 
-std::vector<rpc::Server> Replica::servers() const {
-  std::vector<rpc::Server> servers;
-  for (const raft::Member& member : engine_->configuration().members) {
-    const std::string& address = member.id == self_.id ? self_.address : member.address;
-    servers.push_back({member.name, address, member.id == leader_});
-  }
-  return servers;
-}
-
 rpc::Members Replica::members(Now now) const {
   const raft::Status status = engine_->status();
   rpc::Members members{.all = {},
@@ -489,6 +481,7 @@ rpc::Members Replica::members(Now now) const {
     rpc::Members::One& one = members.all.emplace_back();
     one.member = member;
     if (member.id == self_.id) {
+      one.member.address = self_.address;  // It may have changed since.
       one.heard = now.wall;
       one.held = log_.synced_index();
       continue;

@@ -85,7 +85,6 @@ class Replica {
   void abandon(const rpc::Failure& failure);
 
   rpc::NodeStatus status(Now now) const;
-  std::vector<rpc::Server> servers() const;
   rpc::Members members(Now now) const;
   /// leader, follower or candidate.
   std::string_view role() const;

@@ -98,7 +98,7 @@ Result<Introduction> hello(const std::string& address, Duration patience);
 
 /// Asks the leader, found from any of `addresses`, to take `self` in as a standby; harmless when it
 /// is one already. Blocks up to `patience`. Failures: `unreachable`, `no_leader`,
-/// `cluster_id_mismatch`, `name_taken`.
+/// `timeout`, `cluster_id_mismatch`, `name_taken`, and what else the leader refuses with.
 Result<void> ask_to_join(const std::vector<std::string>& addresses, const Introduction& self,
                          Duration patience);
 

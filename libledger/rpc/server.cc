@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rpc/address.h"
+#include "rpc/cluster_service.h"
 #include "rpc/host.h"
 #include "rpc/ledger_service.h"
 #include "rpc/limits.h"
@@ -54,7 +55,11 @@ void set_limits(grpc::ServerBuilder& builder) {
 class GrpcServer final : public RpcServer {
  public:
   GrpcServer(const ServerOptions& options, Address address)
-      : host_(options.ids), log_(host_), ledger_(host_), address_(std::move(address)) {}
+      : host_(options.ids),
+        log_(host_),
+        ledger_(host_),
+        cluster_(host_),
+        address_(std::move(address)) {}
   ~GrpcServer() override {
     if (server_) stop({});
   }
@@ -68,6 +73,7 @@ class GrpcServer final : public RpcServer {
     builder.AddListeningPort(address_.text(), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&log_);
     builder.RegisterService(&ledger_);
+    builder.RegisterService(&cluster_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       server_.reset();
@@ -98,6 +104,7 @@ class GrpcServer final : public RpcServer {
   Host host_;
   LogService log_;
   LedgerService ledger_;
+  ClusterService cluster_;
   Address address_;
   std::string text_;
   std::unique_ptr<grpc::Server> server_;

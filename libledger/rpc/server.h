@@ -17,7 +17,7 @@ struct ServerOptions {
   std::function<Id()> ids;  ///< Makes ids for records that come without one. Any thread.
 };
 
-/// log.v1.Log, ledger.v1.Ledger, health and reflection on one address.
+/// log.v1.Log, ledger.v1.Ledger, cluster.v1.Cluster, health and reflection on one address.
 ///
 /// Until `attach` and from `stop` on every call but health ends with `busy`. Health "" is SERVING
 /// from the start, `ledger.ready` when `set_ready` says so.
