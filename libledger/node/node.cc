@@ -312,16 +312,13 @@ void Node::begin_pull(const Pulling& pulling) {
     if (member.id != self_ && member.id != pulling.leader) sources.push_back(member.id);
   }
   const MemberId source = sources[pull_attempts_++ % sources.size()];
-  const auto take = [this, number = pulling.number](Result<std::vector<Entry>> batch) {
+  const auto take = [this, number = pulling.number](Result<std::vector<Entry>> batch,
+                                                    const rpc::Peers::More& more) {
     if (!batch || batch->empty()) {
       mailbox_.post(PullBroke{number}, /*always=*/true);
-      return false;
+      return;
     }
-    auto promise = std::make_shared<std::promise<bool>>();
-    std::future<bool> taken = promise->get_future();
-    Pulled pulled{number, *std::move(batch), [promise](bool go_on) { promise->set_value(go_on); }};
-    if (mailbox_.post(std::move(pulled), /*always=*/true)) return false;
-    return taken.get();
+    if (mailbox_.post(Pulled{number, *std::move(batch), more}, /*always=*/true)) more(false);
   };
   peers_->pull(source, {pulling.from, pulling.end, {}}, take);
 }

@@ -64,8 +64,11 @@ class Peers {
     Id cluster;  ///< Peers of another cluster are refused, whoever called.
     /// Once each time a stream to a member opens or breaks, for the log of the node.
     std::function<void(const raft::Member&, bool up)> changed = {};
-    /// Somebody refuses us because we are no member any more (PeerNode::receive said so).
+    /// Somebody refuses us because we are no member any more (PeerNode::receive said so). Once.
     std::function<void()> gone = {};
+    /// Why a member that answers does not take our stream otherwise, once for each new reason:
+    /// `cluster_id_mismatch`, `peer_unreachable` (another one is at that address) …
+    std::function<void(const raft::Member&, const Error&)> refused = {};
   };
 
   /// `node` must answer until `stop` has returned.
@@ -79,10 +82,17 @@ class Peers {
   /// Something waits in `outgoing` for this member. Cheap; may be called once a message.
   virtual void wake(MemberId to) = 0;
 
+  /// The same without a change of threads: where nothing is on its way to this member, `outgoing`
+  /// is called and what it gives is written before this returns. For what needs no disk.
+  virtual void send(MemberId to) = 0;
+
+  /// Asks for the next batch, or ends a pull (false): nothing comes after that. Once a batch, any
+  /// thread, at any time: the stream waits for it.
+  using More = std::function<void(bool)>;
   /// Receives a batch of consecutive entries, whole and checked, beginning where the last ended, or
-  /// the failure that ends the pull; an empty batch: all that was asked for has come, or this
-  /// member has no more. Answers whether the pull shall go on. May block: the stream waits for it.
-  using Take = std::function<bool(Result<std::vector<Entry>>)>;
+  /// the failure that ended the pull; an empty batch: all that was asked for has come, or this
+  /// member has no more. Must not block: two threads serve all streams of the process.
+  using Take = std::function<void(Result<std::vector<Entry>>, More)>;
 
   /// Asks a member for entries. Failures: `unreachable`, `busy`, `cluster_id_mismatch`,
   /// `internal` (what came is not what was asked for), and what the member answers.

@@ -15,6 +15,7 @@
 #include "rpc/ledger_service.h"
 #include "rpc/limits.h"
 #include "rpc/log_service.h"
+#include "rpc/peer_service.h"
 #include "rpc/process.h"
 
 namespace ledger::rpc {
@@ -23,7 +24,6 @@ namespace {
 constexpr char ready_service[] = "ledger.ready";
 constexpr int calls_per_connection_max = 1000;
 constexpr int handshake_timeout_ms = 10'000;
-constexpr int ping_interval_ms_min = 5'000;
 constexpr int idle_connection_ms_max = 600'000;
 
 /// Reflection is a plugin of every server in the process, so one without takes it out.
@@ -59,6 +59,7 @@ class GrpcServer final : public RpcServer {
         log_(host_),
         ledger_(host_),
         cluster_(host_),
+        peer_(host_, options.introduce),
         address_(std::move(address)) {}
   ~GrpcServer() override {
     if (server_) stop({});
@@ -74,6 +75,7 @@ class GrpcServer final : public RpcServer {
     builder.RegisterService(&log_);
     builder.RegisterService(&ledger_);
     builder.RegisterService(&cluster_);
+    builder.RegisterService(&peer_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       server_.reset();
@@ -87,6 +89,8 @@ class GrpcServer final : public RpcServer {
 
   const std::string& address() const override { return text_; }
   void attach(Node& node) override { host_.attach(node); }
+  void attach_peer(PeerNode& node) override { host_.attach_peer(node); }
+  uint64_t peers_refused() const override { return peer_.refused(); }
   void set_ready(bool ready) override {
     server_->GetHealthCheckService()->SetServingStatus(ready_service, ready);
   }
@@ -105,6 +109,7 @@ class GrpcServer final : public RpcServer {
   LogService log_;
   LedgerService ledger_;
   ClusterService cluster_;
+  PeerService peer_;
   Address address_;
   std::string text_;
   std::unique_ptr<grpc::Server> server_;
