@@ -1,6 +1,7 @@
 // ledgerctl member: who belongs to the cluster, and who leads it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "cli/json.h"
