@@ -78,7 +78,6 @@ void Node::hand_over(Duration patience) {
 void Node::stop() {
   mailbox_.close();
   if (loop_thread_.joinable()) loop_thread_.join();
-  if (peers_) peers_->stop();
 }
 
 // ---- From any thread. ----

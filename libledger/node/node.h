@@ -49,6 +49,11 @@ class Node : public rpc::Node, public rpc::PeerNode {
   /// Lets another lead, if there is one who can; waits for that up to `patience`.
   void hand_over(Duration patience);
 
+  /// Ends the streams to the others; what they send is still taken. Before the server of this
+  /// process stops: whoever lets go of gRPC last must not be one of gRPC's own threads, which would
+  /// wait for itself.
+  void disconnect() { peers_->stop(); }
+
   /// Ends both threads: takes no more, answers who waits, writes what is queued, notes the end of
   /// the log. Returns when it is done.
   void stop();
@@ -112,8 +117,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers,
-                             AskChange, log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange,
+                             log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
   Result<void> turns();

@@ -31,6 +31,9 @@ namespace {
 constexpr Duration hello_patience = std::chrono::milliseconds(500);
 constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
 
+/// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
+constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
+
 /// A follower that has heard nothing for so long stands for election; twice as long at most. So a
 /// killed leader is followed within two seconds, and a pause of half a second costs nothing.
 constexpr raft::Settings engine_settings = {.election_timeout = std::chrono::milliseconds(600),
@@ -408,7 +411,8 @@ Result<int> Process::wait() {
 void Process::stop() {
   joiner_->stop();
   server_->set_ready(false);
-  node_->hand_over(options_.stop_timeout / 4);
+  node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
+  node_->disconnect();
   server_->stop(options_.stop_timeout / 2);
   node_->stop();
 }

@@ -104,8 +104,9 @@ void Link::set_member(std::optional<raft::Member> member) {
     return;
   }
   if (member_) {
-    if (member_->address != call_->member.address) call_->cancel();
-    return;
+    if (member_->address == call_->member.address) return;
+    open_ = false;  // What waits, waits for the next stream.
+    return call_->cancel();
   }
   if (!open_) return call_->cancel();
   lock.unlock();

@@ -45,11 +45,11 @@ class Load:
 
 def one_round(cluster, load, victims, stop):
     source = open(f"{cluster.work}/input", "w+", encoding="utf-8")
-    source.write(load.batch(3000))
+    source.write(load.batch(2000))
     source.flush()
     source.seek(0)
     writer = cluster.popen("log", "append", "--input", "json", "-o", "json", "-t", "20s",
-                           "--window", "64", stdin=source, stdout=subprocess.PIPE,
+                           "--window", "1", stdin=source, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     limit = load.rng.randrange(0, len(load.pending))
     for count, line in enumerate(writer.stdout):
