@@ -461,6 +461,7 @@ Error Cluster::explain_once(Failed failed, const std::string& address) const {
   if (!ours && error.code == Code::unreachable) {
     const Result<Address> parsed = parse_address(address);
     error.message = address + " " + (parsed ? why_unreachable(*parsed) : "is not an address");
+    error.hint = "is a node running there?";
   }
   return error;
 }

@@ -16,6 +16,12 @@ from harness import PROGRAM, Node, background, check, run, temporary_directory
 # `{n}`: a number that is new in each run. None: it has a test of its own below.
 COMMANDS = {
     "node start": None,
+    "member list": ["member", "list"],
+    # Those that take a member out: a cluster of one has none to give; see member_test.py.
+    "member leave": None,
+    "member remove": None,
+    "member replace": None,
+    "member transfer-leadership": ["member", "transfer-leadership", "--to", "n1"],
     "log append": ["log", "append", "x"],
     "log read": ["log", "read"],
     "log tail": ["log", "tail"],
