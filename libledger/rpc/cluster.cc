@@ -228,17 +228,20 @@ Result<Found> Cluster::leader() {
     if (!found.empty()) learn_members(found.front().address);
     if (addresses().size() > known) continue;  // Somebody new to ask.
     if (found.empty() && !was_reached() && !deadline_.endless()) {
-      // Refused is an answer; only who does not answer at all is waited for.
-      const std::vector<Tried> all = tried();
-      const bool silent =
-          std::ranges::any_of(all, [](const Tried& one) { return one.result == "no answer"; });
-      if (!silent) return tl::unexpected(unreachable());
+      if (!somebody_is_silent()) return tl::unexpected(unreachable());
     }
     say(1, "no leader yet");
     if (!backoff.pause(deadline_)) {
       return tl::unexpected(found.empty() ? unreachable() : no_leader(found));
     }
   }
+}
+
+/// Refused is an answer; only who does not answer at all, paused or on a busy machine, is waited
+/// for.
+bool Cluster::somebody_is_silent() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(tried_, [](const Tried& one) { return one.result == "no answer"; });
 }
 
 void Cluster::lost_leader(const std::string& instead) {
@@ -306,7 +309,9 @@ Result<void> Cluster::retry_read(Failed failed, const std::string& address, Back
     }
     add_tried(address, tl::unexpected(error));
     error = unreachable();
-    if (!was_reached() && !deadline_.endless()) return tl::unexpected(std::move(error));
+    if (!was_reached() && !deadline_.endless() && !somebody_is_silent()) {
+      return tl::unexpected(std::move(error));
+    }
   }
   if (!may_retry(code)) return tl::unexpected(std::move(error));
   // At the deadline what was said before is worth more than the silence since.
