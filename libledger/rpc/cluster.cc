@@ -106,6 +106,7 @@ std::shared_ptr<grpc::Channel> Cluster::channel(const std::string& address) {
   if (!channel) {
     channel =
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), channel_arguments());
+    keep_callback_threads(channel);
   }
   return channel;
 }

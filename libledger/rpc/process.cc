@@ -50,4 +50,9 @@ void set_grpc_log(std::function<void(const std::string&)> to) {
   sink = std::move(to);
 }
 
+void keep_callback_threads(const std::shared_ptr<grpc::Channel>& channel) {
+  static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+  static_cast<void>(kept);
+}
+
 }  // namespace ledger::rpc
