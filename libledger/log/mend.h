@@ -52,7 +52,8 @@ namespace ledger::log {
 /// when it is complete. So a crash at any moment leaves a log that is damaged as before, or less,
 /// or mended, and never one that opens without entries that it promised. ledger-segment(5).
 ///
-/// Threads: one at a time; `remains` from any.
+/// Threads: one at a time. Whoever answers peers from another thread gets the pointer that
+/// `remains` returned, handed over as the node sees fit; what it points to never changes.
 class Mend {
  public:
   /// Surveys the log. `disk` and `random` must outlive it. Errors: as Remains::look.
