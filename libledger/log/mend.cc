@@ -86,6 +86,8 @@ Result<void> Mend::plan() {
   const Result<void> removed = disk_->remove(mark_path);
   if (!removed && removed.error().code != Code::no_such_file) return removed;
   TRY(disk_->sync_directory(""));
+  // An earlier attempt may have ended after it renamed, and before it synced.
+  TRY(disk_->sync_directory(segments_directory));
   finished_ = true;
   return {};
 }

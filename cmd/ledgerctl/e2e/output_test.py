@@ -145,6 +145,17 @@ def every_word_as_a_value(node, commands):
     check(memos == [w for w in words if not w.startswith("-")], f"{memos}")
 
 
+def a_terminal_as_input(node):
+    """Nobody types records: the command says so, and does not wait."""
+    ours, theirs = os.openpty()
+    done = subprocess.run([PROGRAM, "-e", node.endpoint, "-o", "json", "log", "append"], stdin=theirs,
+                          capture_output=True, text=True, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    error = json.loads(done.stderr)
+    check(done.returncode == 64 and error["code"] == "stdin_is_terminal" and error["hint"], f"{done}")
+
+
 def interrupted(node, data, directory):
     def client(*words, **options):
         return background(PROGRAM, "-e", node.endpoint, *words, **options)
@@ -211,6 +222,7 @@ def main():
             a_full_output(table)
             a_reader_that_went(table)
             every_word_as_a_value(node, commands)
+            a_terminal_as_input(node)
             interrupted(node, data, directory)
             check(node.stop() == 0, "SIGTERM did not end in exit 0")
         a_node_without_output(directory)
