@@ -12,6 +12,7 @@
 #include "rpc/deadline.h"
 #include "rpc/host.h"
 #include "rpc/peer_codec.h"
+#include "rpc/process.h"
 
 namespace ledger::rpc {
 namespace {
@@ -212,6 +213,7 @@ void Link::connect() {
   if (!channel_ || address_ != member_->address) {
     address_ = member_->address;
     channel_ = peer_channel(address_);
+    keep_callback_threads(channel_);
   }
   call_ = std::make_unique<Call>(shared_from_this(), *member_);
   to_message(Route{shared_->options.cluster, shared_->options.self, to_},

@@ -198,7 +198,9 @@ def main():
     with temporary_directory() as work:
         for name in ("n1", "n2"):
             with Node(f"{work}/{name}", "--segment-bytes", "2MiB") as node:
-                node.run("log", "append", input="".join(f"{n} {'x' * 1000}\n" for n in range(6000)))
+                # In pieces, so that no entry fills a segment, however busy the machine is.
+                for piece in range(20):
+                    node.run("log", "append", input="".join(f"{piece} {n} {'x' * 1000}\n" for n in range(300)))
                 check(node.stop() == 0, "SIGTERM did not end in exit 0")
         check(len(segments(f"{work}/n1")) >= 3, "too few segments to lose one")
         for fault in (missing_segment, lost_newest, newer_segment, newer_identity, newer_votes,
