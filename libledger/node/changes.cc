@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace ledger::node {
 namespace {
 
@@ -80,6 +82,7 @@ const raft::Member* best_other(const Changes::Scene& scene) {
 /// Whether the voters that would remain, and are reachable, are a majority of them.
 std::optional<rpc::Failure> breaks_quorum(const Changes::Scene& scene, const raft::Member& target) {
   if (target.standing != raft::Standing::voter) return std::nullopt;
+  if (planted(Mistake::quorum_not_asked)) return std::nullopt;
   size_t voters = 0;
   size_t reachable = 0;
   std::string missing;
@@ -186,7 +189,7 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
                 failure(Code::member_alive, fmt::format("{} is alive", target->name),
                         fmt::format("`ledgerctl member leave {} --yes`", target->name)))};
   }
-  if (target->id == scene.self) {
+  if (target->id == scene.self && !planted(Mistake::leader_removes_itself)) {
     // A leader never removes itself: the next one does, when it is asked again.
     const raft::Member* heir = best_other(scene);
     if (heir == nullptr) {
