@@ -201,9 +201,11 @@ void note_duplicate(Context& context, Offset offset) {
   context.report.note(fmt::format("already recorded at offset {}", offset.value));
 }
 
-Failure with_retry(Failure failure, const Id& id, std::optional<Time> valid_until) {
+Failure with_retry(Failure failure, const Id& id, std::optional<Time> valid_until,
+                   std::string hint) {
   if (failure.code != Code::unknown_outcome) return failure;
-  failure.hint = fmt::format("repeat with --id {} (safe)", id.text());
+  failure.hint =
+      hint.empty() ? fmt::format("repeat with --id {} (safe)", id.text()) : std::move(hint);
   std::string members = json::Object().add("id", id).add_if("valid_until_at", valid_until).text();
   failure.members += "," + members.substr(1, members.size() - 2);
   return failure;

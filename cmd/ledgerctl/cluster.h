@@ -106,6 +106,8 @@ Failure refusal(const book::Decision& decision, Kind kind, Names& names);
 void note_duplicate(Context& context, Offset offset);
 
 /// The failure with what a retry needs to know, where nobody knows whether the write happened.
-Failure with_retry(Failure failure, const Id& id, std::optional<Time> valid_until);
+/// `hint`: what to type, where that is not the same command with `--id`.
+Failure with_retry(Failure failure, const Id& id, std::optional<Time> valid_until,
+                   std::string hint = {});
 
 }  // namespace ledger::cli

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "cli/json.h"
-#include "cluster.h"
 #include "nouns.h"
+#include "roster.h"
 
 namespace ledger::cli {
 namespace {
@@ -21,8 +21,9 @@ struct Health {
   std::string leader;  ///< Its name; empty where there is none.
   std::optional<Term> term;
   size_t voters = 0;
-  std::vector<std::string> up;
-  std::vector<std::string> down;
+  std::vector<std::string> up;    ///< Voters that answer.
+  std::vector<std::string> down;  ///< The others.
+  uint64_t fit = 0;               ///< How many of those that answer are not far behind.
   std::vector<Reason> reasons;
 
   bool healthy() const { return reasons.empty(); }
@@ -33,30 +34,34 @@ struct Wanted {
   uint64_t lag_max = 1000;
 };
 
-struct Member {
-  rpc::Server server;
-  Result<rpc::NodeStatus> status;
-};
-
-void judge_member(Health& health, const Member& member, const Member* leader,
-                  const Wanted& wanted) {
-  const std::string& name = member.server.name;
-  if (!member.status) {
+void judge_member(Health& health, const Roster& roster, const Roster::One& one,
+                  const Roster::One* leader, const Wanted& wanted) {
+  const std::string& name = one.member.name;
+  const bool voter = one.member.standing == raft::Standing::voter;
+  if (!one.status) {
+    if (!voter) return;  // Nothing hangs on it.
     health.down.push_back(name);
+    std::string_view why = one.status.error().message;
+    if (why.starts_with(one.member.address + " ")) why.remove_prefix(one.member.address.size() + 1);
     health.reasons.push_back(
-        {"member_down", name,
-         fmt::format("{} does not answer ({})", name, member.status.error().message)});
+        {"member_down", name, fmt::format("{} does not answer ({})", name, why)});
     return;
   }
-  health.up.push_back(name);
-  if (!leader || leader == &member) return;
-  const rpc::NodeStatus& status = *member.status;
-  const rpc::NodeStatus& first = *leader->status;
-  const uint64_t lag = first.applied > status.applied ? first.applied - status.applied : 0;
-  if (lag > wanted.lag_max) {
-    health.reasons.push_back(
-        {"member_lagging", name, fmt::format("{} is {} records behind {}", name, lag, first.node)});
+  if (!one.status->no_space.empty()) {
+    health.reasons.push_back({"no_space", name, one.status->no_space});
   }
+  const uint64_t lag = roster.lag(one);
+  if (voter) {
+    health.up.push_back(name);
+    if (lag <= wanted.lag_max) ++health.fit;
+    if (lag > wanted.lag_max) {
+      health.reasons.push_back(
+          {"member_lagging", name, fmt::format("{} is {} records behind", name, lag)});
+    }
+  }
+  if (!leader || leader == &one) return;
+  const rpc::NodeStatus& status = *one.status;
+  const rpc::NodeStatus& first = *leader->status;
   if (status.applied == first.applied && status.digest && first.digest &&
       *status.digest != *first.digest) {
     health.reasons.push_back({"state_diverged", name,
@@ -67,47 +72,54 @@ void judge_member(Health& health, const Member& member, const Member* leader,
 
 /// A leader proves that it has a quorum by a linearizable read now, which it gives only once it has
 /// committed in its own term.
-void judge_leader(Health& health, rpc::Client& client, const Member* leader) {
-  if (!leader) {
-    health.reasons.push_back({"no_leader", "", "no leader is elected"});
-    return;
-  }
-  health.leader = leader->status->node;
-  health.term = leader->status->term;
-  if (const Result<Offset> end = client.end({}); !end) {
-    const bool quorum = end.error().code == Code::no_quorum;
+void judge_leader(Health& health, rpc::Client& client, const Roster::One& leader) {
+  health.leader = leader.status->node;
+  health.term = leader.status->term;
+  const Result<Offset> end = client.end_of(leader.member.address);
+  if (end) return;
+  const Code code = end.error().code;
+  const bool silent = code == Code::timeout || code == Code::unreachable;
+  health.reasons.push_back(
+      {silent ? "no_answer" : "not_caught_up", health.leader,
+       fmt::format("{} answers no linearizable read ({})", health.leader, end.error().message)});
+}
+
+/// With --nodes it does not matter who is missing, as long as enough are there.
+void judge_count(Health& health, const Wanted& wanted) {
+  if (!wanted.nodes) return;
+  if (health.fit >= *wanted.nodes) {
+    std::erase_if(health.reasons, [](const Reason& reason) {
+      return reason.code == "member_down" || reason.code == "member_lagging";
+    });
+  } else if (health.up.size() < *wanted.nodes) {
     health.reasons.push_back(
-        {quorum ? "no_quorum" : "not_caught_up", health.leader,
-         fmt::format("{} answers no linearizable read ({})", health.leader, end.error().message)});
+        {"too_few_nodes", "",
+         fmt::format("{} of {} nodes answer", health.up.size(), *wanted.nodes)});
   }
 }
 
 /// Errors: those of a cluster in which nobody answers.
 Checked<Health> examine(rpc::Client& client, const Wanted& wanted) {
-  const std::vector<rpc::Server> servers = TRY(asked(client, client.servers()));
-  std::vector<Member> members;
-  members.reserve(servers.size());
-  for (const rpc::Server& server : servers) {
-    members.push_back({server, client.status_of(server.address)});
-  }
+  const Roster roster = TRY(call_roll(client));
+  const Roster::One* leader = roster.leader();
   Health health;
-  health.voters = members.size();
-  const Member* leader = nullptr;
-  for (const Member& member : members) {
-    const bool leads = member.status && member.status->role == "leader";
-    if (leads && (!leader || leader->status->term < member.status->term)) leader = &member;
-  }
-  judge_leader(health, client, leader);
-  for (const Member& member : members) judge_member(health, member, leader, wanted);
-  const uint64_t needed = wanted.nodes.value_or(members.size());
-  if (health.up.size() < needed && (wanted.nodes || health.down.empty())) {
+  for (const Roster::One& one : roster.all) judge_member(health, roster, one, leader, wanted);
+  health.voters = health.up.size() + health.down.size();
+  judge_count(health, wanted);
+  std::vector<Reason> found = std::exchange(health.reasons, {});
+  const size_t needed = health.voters / 2 + 1;
+  if (!leader) {
     health.reasons.push_back(
-        {"too_few_nodes", "", fmt::format("{} of {} nodes answer", health.up.size(), needed)});
+        {"no_leader", "", fmt::format("no leader is elected (term {})", roster.term.value)});
   }
-  // With --nodes a member that is down is no reason as long as enough are there.
-  if (wanted.nodes && health.up.size() >= *wanted.nodes) {
-    std::erase_if(health.reasons, [](const Reason& r) { return r.code == "member_down"; });
+  if (health.up.size() < needed) {
+    health.reasons.push_back({"no_quorum", "",
+                              fmt::format("{} of {} voters answer, {} needed", health.up.size(),
+                                          health.voters, needed)});
+  } else if (leader) {
+    judge_leader(health, client, *leader);
   }
+  health.reasons.insert(health.reasons.end(), found.begin(), found.end());
   return health;
 }
 
@@ -156,7 +168,7 @@ Outcome print_health(Context& context, const Health& health) {
   }
   if (health.healthy()) return 0;
   return fail(Code::unhealthy, "cluster is not healthy: " + summary(health),
-              "ledgerctl log status");
+              "ledgerctl member list");
 }
 
 /// One look, bounded by `limit`.
@@ -214,13 +226,15 @@ Noun health_noun() {
         .synopsis = "[--wait] [--nodes N] [--max-lag RECORDS]",
         .examples = {"ledgerctl health", "ledgerctl health --wait --nodes 3 -t 60s"},
         .flags = {{"--wait", "", "ask until it is healthy or the deadline is over (30 s)"},
-                  {"--nodes", "N", "so many members must answer (default: all)"},
+                  {"--nodes", "N", "so many voters must answer and keep up (default: all)"},
                   {"--max-lag", "RECORDS",
-                   "how far a member may be behind the leader (default 1000)"}},
+                   "how far a voter may be behind the others (default 1000)"}},
         .exits = {{1, "unhealthy: somebody answered; the reasons are on stdout"},
                   {69, "nobody answered"}},
         .notes = "Healthy: a leader proves its quorum by a linearizable read now; enough voters\n"
-                 "answer and are not far behind it; no state digest differs.",
+                 "answer and are not far behind it; no state digest differs.\n\n"
+                 "Reasons: no_leader, no_quorum, too_few_nodes, member_down, member_lagging,\n"
+                 "not_caught_up, state_diverged, no_answer.",
         .run = run}}};
 }
 

@@ -3,9 +3,9 @@
 
 #include "cli/json.h"
 #include "cli/text.h"
-#include "cluster.h"
 #include "log_commands.h"
 #include "nouns.h"
+#include "roster.h"
 
 namespace ledger::cli {
 namespace {
@@ -16,20 +16,16 @@ std::string hex(const book::Digest& digest) {
   return text;
 }
 
-std::string status_json(const rpc::Server& server, const Result<rpc::NodeStatus>& answer) {
+std::string status_json(const Roster::One& one) {
+  const Result<rpc::NodeStatus>& answer = one.status;
   json::Object object("log_status");
-  object.add("ok", answer.has_value()).add("node", server.name);
+  object.add("ok", answer.has_value()).add("node", one.member.name);
   if (!answer) {
     for (const char* key : {"first_offset", "next_offset", "committed", "applied", "term",
                             "segments", "bytes", "state_digest"}) {
       object.add_json(key, "null");
     }
-    return object
-        .add_json("error", json::Object()
-                               .add("code", name(answer.error().code))
-                               .add("message", answer.error().message)
-                               .text())
-        .text();
+    return object.add_json("error", error_json(answer.error())).text();
   }
   const rpc::NodeStatus& status = *answer;
   object.add("first_offset", status.first_offset)
@@ -47,21 +43,23 @@ std::string status_json(const rpc::Server& server, const Result<rpc::NodeStatus>
 Outcome status(Context& context) {
   const auto client = TRY(connect(context, Deadline::ordinary));
   Table table({"NODE", "FIRST", "NEXT", "COMMITTED", "APPLIED", "TERM", "SEGMENTS", "BYTES"});
-  for (const rpc::Server& server : TRY(asked(*client, client->servers()))) {
-    const Result<rpc::NodeStatus> answer = client->status_of(server.address);
+  const Roster roster = TRY(call_roll(*client));
+  for (const Roster::One& one : roster.all) {
+    const Result<rpc::NodeStatus>& answer = one.status;
     if (context.json()) {
-      TRY(context.out.line(status_json(server, answer)));
+      TRY(context.out.line(status_json(one)));
       continue;
     }
     if (!answer) {
-      table.add({server.name, "", "", "", "", "", "", ""});
-      context.report.note(fmt::format("{}: {}", server.name, answer.error().message));
+      table.add({one.member.name, "", "", "", "", "", "", ""});
+      context.report.note(fmt::format("{}: {}", one.member.name, answer.error().message));
       continue;
     }
     const auto number = [](uint64_t value) { return std::to_string(value); };
-    table.add({server.name, number(answer->first_offset.value), number(answer->next_offset.value),
-               number(answer->committed.value), number(answer->applied.value),
-               number(answer->term.value), number(answer->segments), number(answer->bytes)});
+    table.add({one.member.name, number(answer->first_offset.value),
+               number(answer->next_offset.value), number(answer->committed.value),
+               number(answer->applied.value), number(answer->term.value), number(answer->segments),
+               number(answer->bytes)});
   }
   if (!context.json()) TRY(context.out.print(table.text(context.out.width())));
   return 0;

@@ -245,8 +245,12 @@ Checked<void> Batch::print_answers() {
       Failure failure = with_tried(std::move(answer).error(), client_);
       const std::lock_guard lock(mutex_);
       if (sent_.empty()) return tl::unexpected(std::move(failure));
-      return tl::unexpected(
-          with_retry(std::move(failure), sent_.front().ids[0], sent_.front().valid_until));
+      const Sent& first = sent_.front();
+      return tl::unexpected(with_retry(
+          std::move(failure), first.ids[0], first.valid_until,
+          fmt::format("look for id {} in 'ledgerctl log read'; a repeat under the same ids "
+                      "(--input json) is safe",
+                      first.ids[0].text())));
     }
     if (!*answer) return {};
     TRY(print(oldest(), **answer));

@@ -6,6 +6,7 @@
 namespace ledger::cli {
 
 Noun node_noun();
+Noun member_noun();
 Noun log_noun();
 Noun asset_noun();
 Noun account_noun();

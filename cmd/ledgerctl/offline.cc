@@ -8,6 +8,7 @@
 
 #include "cli/files.h"
 #include "io/directory_lock.h"
+#include "log/damage.h"
 #include "node/identity.h"
 #include "raft/configuration.h"
 
@@ -15,6 +16,14 @@ namespace ledger::cli {
 
 std::string LogPath::shown(const std::string& below) const {
   return is_file() ? given : (std::filesystem::path(given) / below).string();
+}
+
+std::string LogPath::data_directory() const {
+  if (!is_file()) return given;
+  const std::filesystem::path segments = std::filesystem::path(given).parent_path();
+  if (segments.filename() != "segments") return std::string(log::directory_hole);
+  const std::filesystem::path data = segments.parent_path();
+  return data.empty() ? "." : data.string();
 }
 
 Result<LogPath> open_path(const std::string& given) {
@@ -40,6 +49,20 @@ Result<LogPath> open_path(const std::string& given) {
   return path;
 }
 
+Failure located(const LogPath& path, Failure failure) {
+  Error& error = failure;
+  if (path.is_file()) {
+    if (error.message.starts_with(path.file))
+      error.message.replace(0, path.file.size(), path.given);
+    Error hinted = log::located({error.code, path.given, error.hint}, path.data_directory(),
+                                log::Told::reader);
+    error.hint = std::move(hinted.hint);
+    return failure;
+  }
+  error = log::located(std::move(error), path.given, log::Told::reader);
+  return failure;
+}
+
 bool is_single_voter(Bytes configuration) {
   const auto decoded = raft::Configuration::decode(configuration);
   return decoded && decoded->voters() == 1;
@@ -47,10 +70,11 @@ bool is_single_voter(Bytes configuration) {
 
 Result<log::Scan> open_scan(const LogPath& path, bool all) {
   if (path.is_file()) return log::Scan::open_file(*path.disk, path.file);
-  log::Scan scan = TRY(log::Scan::open(*path.disk));
-  if (scan.survey().chain.links.empty()) {
-    return fail(Code::no_such_file, fmt::format("{} holds no log", path.given),
-                "name a node's data directory, or a segment file");
+  Result<log::Scan> opened = log::Scan::open(*path.disk);
+  if (!opened) return tl::unexpected(located(path, std::move(opened).error()));
+  log::Scan scan = *std::move(opened);
+  if (scan.survey().chain.links.empty()) {  // A vote copy says that there was one.
+    return tl::unexpected(located(path, scan.survey().damages.front().error));
   }
   if (all || is_single_voter(scan.configuration())) scan.read_all();
   return scan;

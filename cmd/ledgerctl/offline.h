@@ -24,10 +24,16 @@ struct LogPath {
   bool is_file() const { return !file.empty(); }
   /// As it is shown: the path as given, and what is below it.
   std::string shown(const std::string& below) const;
+  /// The data directory, also of a segment file in one.
+  std::string data_directory() const;
 };
 
 /// Errors: `no_such_file`, `file_permission`, `io`.
 Result<LogPath> open_path(const std::string& given);
+
+/// An error about the log at `path`, in the words of who named it: with the path as given, and with
+/// a command that can be typed.
+Failure located(const LogPath& path, Failure failure);
 
 /// A scan of all that may be read: up to the stored commit index, of a single voter and of a single
 /// file everything whole. `all` takes the rest too.

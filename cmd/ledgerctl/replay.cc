@@ -15,6 +15,7 @@
 #include "offline.h"
 #include "sql/open.h"
 #include "sql/verify.h"
+#include "watched_target.h"
 
 namespace ledger::cli {
 namespace {
@@ -27,7 +28,7 @@ struct Origin {
 
   /// A failure, with the addresses that were tried.
   Failure failure(Error error) const {
-    return client ? with_tried(std::move(error), *client) : Failure(std::move(error));
+    return client ? with_tried(std::move(error), *client) : located(*path, std::move(error));
   }
 };
 
@@ -39,7 +40,9 @@ Checked<Origin> open_origin(Context& context, bool follow) {
       return fail(Code::usage, fmt::format("--data-dir: {} is a file", *directory),
                   "name a node's data directory");
     }
-    origin.source = TRY(history::DirectorySource::open(*origin.path->disk, is_single_voter));
+    auto source = history::DirectorySource::open(*origin.path->disk, is_single_voter);
+    if (!source) return tl::unexpected(located(*origin.path, std::move(source).error()));
+    origin.source = *std::move(source);
     return origin;
   }
   origin.client =
@@ -65,8 +68,14 @@ Checked<sql::Opening> opening_of(Context& context, bool write) {
   return opening;
 }
 
-Result<std::unique_ptr<sql::Target>> open_target(const sql::Opening& opening) {
-  return sql::open_target(opening, build::driver_directory);
+/// A server that falls silent is given up after the command's deadline. SQLite has no server.
+Result<std::unique_ptr<sql::Target>> open_target(Context& context, const sql::Opening& opening) {
+  std::unique_ptr<sql::Target> target = TRY(sql::open_target(opening, build::driver_directory));
+  const std::optional<Duration> limit = context.settings.timeout(context.command.deadline);
+  if (!opening.postgres || !limit) return target;
+  return std::make_unique<WatchedTarget>(
+      std::move(target), *limit,
+      [&report = context.report](const std::string& text) { report.debug(text); });
 }
 
 // ---- replay run ----
@@ -191,7 +200,7 @@ std::string difference_json(const sql::Difference& difference) {
 /// Compares, telling each difference; the rows themselves go to stdout.
 Checked<sql::Report> compare(Context& context, history::Source& source, bool fast) {
   const sql::Opening opening = TRY(opening_of(context, false));
-  const auto target = TRY(open_target(opening));
+  const auto target = TRY(open_target(context, opening));
   sql::Check check;
   check.name = context.args.value("--name").value_or("default");
   check.fast = fast;
@@ -257,7 +266,7 @@ Outcome run(Context& context) {
   sql::Opening opening = TRY(opening_of(context, !dry));
   opening.name = job.name;
   opening.create = !dry;
-  job.open = [opening] { return open_target(opening); };
+  job.open = [&context, opening] { return open_target(context, opening); };
   if (dry) {
     Result<sql::Plan> plan = sql::plan(*origin.source, job);
     if (!plan) return tl::unexpected(origin.failure(std::move(plan).error()));
@@ -312,7 +321,7 @@ std::string hex(const std::array<uint8_t, 32>& digest) {
 
 Outcome status(Context& context) {
   const sql::Opening opening = TRY(opening_of(context, false));
-  const auto target = TRY(open_target(opening));
+  const auto target = TRY(open_target(context, opening));
   const sql::Watermark mark = TRY(sql::status(*target));
   const std::optional<uint64_t> lag = lag_of(context, mark);
   if (context.json()) {

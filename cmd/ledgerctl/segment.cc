@@ -5,6 +5,7 @@
 #include "cli/text.h"
 #include "io/directory_lock.h"
 #include "io/system_clock.h"
+#include "log/damage.h"
 #include "log/repair.h"
 #include "log/verify.h"
 #include "nouns.h"
@@ -21,17 +22,21 @@ struct Found {
   log::VerifyReport report;
 };
 
-Result<Found> examine(const std::string& given, const log::VerifyOptions& options) {
+/// `result`, or its error as one about the log at `path`.
+template <class T>
+Checked<T> at(const LogPath& path, Result<T> result) {
+  if (!result) return tl::unexpected(located(path, std::move(result).error()));
+  return *std::move(result);
+}
+
+Checked<Found> examine(const std::string& given, const log::VerifyOptions& options) {
   Found found{TRY(open_path(given)), {}};
   if (found.path.is_file()) {
-    found.report.segments.push_back(TRY(log::verify_file(*found.path.disk, found.path.file)));
+    found.report.segments.push_back(
+        TRY(at(found.path, log::verify_file(*found.path.disk, found.path.file))));
     return found;
   }
-  found.report = TRY(log::verify(*found.path.disk, options));
-  if (found.report.segments.empty() && found.report.others.empty()) {
-    return fail(Code::no_such_file, fmt::format("{} holds no log", given),
-                "name a node's data directory, or a segment file");
-  }
+  found.report = TRY(at(found.path, log::verify(*found.path.disk, options)));
   for (SegmentReport& segment : found.report.segments) {
     // A node that is writing now leaves the same trace as one that crashed.
     if (found.path.running && segment.state == SegmentReport::State::torn) {
@@ -155,7 +160,9 @@ struct Worst {
 };
 
 void judge(Worst& worst, const LogPath& path, const SegmentReport& segment) {
-  if (!segment.damages.empty() && !worst.corrupt) worst.corrupt = segment.damages[0].error;
+  if (!segment.damages.empty() && !worst.corrupt) {
+    worst.corrupt = located(path, segment.damages[0].error);
+  }
   if (segment.torn && !worst.torn) {
     worst.torn = torn_failure(path, *segment.torn);
   }
@@ -183,7 +190,7 @@ Outcome verify(Context& context) {
     }
     for (const log::Damage& damage : found.report.others) {
       TRY(print_damage(context, found.path.shown(damage.path), damage, 0));
-      if (!worst.corrupt) worst.corrupt = damage.error;
+      if (!worst.corrupt) worst.corrupt = located(found.path, damage.error);
     }
     note_running(context, found.path, end_of(found.report));
   }
@@ -257,13 +264,15 @@ Outcome repair(Context& context) {
                 "name the node's data directory: a repair writes its vote copies too");
   }
   TRY(open_scan(path, true));  // There is a log.
-  if (!apply) return print_plan(context, path, TRY(log::plan_repair(*path.disk, truncate_at)));
+  if (!apply) {
+    return print_plan(context, path, TRY(at(path, log::plan_repair(*path.disk, truncate_at))));
+  }
   io::SystemClock clock;
   io::SystemRandom random;
   const io::DirectoryLock lock = TRY(io::DirectoryLock::take(path.given, clock.wall()));
   path.disk = TRY(io::PosixDisk::at(path.given, io::Access::write));
   const Instant begin = clock.now();
-  const log::RepairPlan plan = TRY(log::plan_repair(*path.disk, truncate_at));
+  const log::RepairPlan plan = TRY(at(path, log::plan_repair(*path.disk, truncate_at)));
   if (!plan.steps.empty()) TRY(log::repair(*path.disk, random, plan));
   return print_summary(context, path, plan, clock.now() - begin);
 }
@@ -315,12 +324,13 @@ Command repair_command() {
 }  // namespace
 
 Failure torn_failure(const LogPath& path, const log::TornTail& torn) {
-  return Error{Code::torn_tail,
-               fmt::format("{} ends inside record {} ({} bytes at byte {})", path.shown(torn.path),
-                           torn.next_offset.value, torn.bytes, torn.position),
-               fmt::format("normal after a crash; start the node, or "
-                           "'ledgerctl segment repair {} --apply'",
-                           path.given)};
+  return located(path, Error{Code::torn_tail,
+                             fmt::format("{} ends inside record {} ({} bytes at byte {})",
+                                         path.shown(torn.path), torn.next_offset.value, torn.bytes,
+                                         torn.position),
+                             fmt::format("normal after a crash; start the node, or "
+                                         "'ledgerctl segment repair {} --apply'",
+                                         log::directory_hole)});
 }
 
 Noun segment_noun() {

@@ -199,7 +199,8 @@ Outcome dump(Context& context) {
   if (wish.count_max == 0) return 0;
   for (const std::string& given : context.args.arguments()) {
     const LogPath path = TRY(open_path(given));
-    TRY(Dump(context, wish, path).run());
+    const Outcome dumped = Dump(context, wish, path).run();
+    if (!dumped) return tl::unexpected(located(path, dumped.error()));
   }
   return 0;
 }

@@ -203,8 +203,12 @@ Checked<void> Batch::print_answers() {
       Failure failure = with_tried(std::move(answer).error(), client_);
       const std::lock_guard lock(mutex_);
       if (sent_.empty()) return tl::unexpected(std::move(failure));
+      const Id id = sent_.front().id;
       return tl::unexpected(
-          with_retry(std::move(failure), sent_.front().id, sent_.front().valid_until));
+          with_retry(std::move(failure), id, sent_.front().valid_until,
+                     fmt::format("see 'ledgerctl tx show {}'; a repeat of the lines under the same "
+                                 "ids is safe",
+                                 id.text())));
     }
     if (!*answer) return {};
     if ((*answer)->refused) {

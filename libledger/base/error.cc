@@ -78,6 +78,7 @@ constexpr auto rows = std::to_array<Row>({
     {Code::quorum_guard, "quorum_guard", 1},
     {Code::member_alive, "member_alive", 1},
     {Code::target_behind, "target_behind", 1},
+    {Code::name_taken, "name_taken", 1},
     {Code::refused, "refused", 1},
 });
 

@@ -89,6 +89,7 @@ enum class Code {
   quorum_guard,
   member_alive,
   target_behind,
+  name_taken,
   refused,
 };
 

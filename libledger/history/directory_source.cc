@@ -31,13 +31,17 @@ Result<std::unique_ptr<DirectorySource>> DirectorySource::open(io::Disk& disk, S
   for (const log::Link& link : survey.chain.links) {
     if (link.header) source->cluster_ = link.header->cluster;
   }
-  // Damage lies before the end that the log claims to have, so that whoever goes there meets it.
-  source->end_ = source->lookup_.next_offset();
   if (survey.damages.empty()) {
-    source->lookup_.seek(source->end_);
+    source->lookup_.seek(source->lookup_.next_offset());
     while (TRY(source->lookup_.next())) {
     }
     source->end_ = source->lookup_.tip().next_offset;
+  } else {
+    // Damage lies before the end that is told, so that whoever goes there meets it; also where the
+    // end itself is lost, and what is left ends as if nothing were missing.
+    source->lookup_.seek(Offset(UINT64_MAX));
+    for (auto item = source->lookup_.next(); item && *item;) item = source->lookup_.next();
+    source->end_ = std::max(source->lookup_.next_offset(), source->lookup_.tip().next_offset + 1);
   }
   TRY(source->begin());
   return source;

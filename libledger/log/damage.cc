@@ -2,17 +2,59 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace ledger::log {
 namespace {
 
+constexpr std::string_view start_first = "start the node: its peers repair it; ";
+constexpr std::string_view or_start = ", or start the node: its peers repair it";
+
 std::string hint(std::optional<Offset> offset) {
-  const std::string cut = offset
-                              ? fmt::format("segment repair --truncate-at {} --yes", offset->value)
-                              : "restore the file from a backup";
-  return "start the node: its peers repair it; alone: " + cut;
+  const std::string cut =
+      offset ? fmt::format(
+                   "'ledgerctl segment repair {} --truncate-at {} --apply --yes' gives up "
+                   "that record and all after it",
+                   directory_hole, offset->value)
+             : "restore the file from a backup";
+  return std::string(start_first) + "alone: " + cut;
+}
+
+/// As a shell takes it for one word.
+std::string quoted(const std::string& word) {
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 ||
+           std::string_view("/._-+:@%,=").find(static_cast<char>(c)) != std::string_view::npos;
+  };
+  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
+void replace(std::string& text, std::string_view from, std::string_view to) {
+  if (const size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
 }
 
 }  // namespace
+
+Error located(Error error, const std::string& directory, Told told) {
+  const bool ours = error.code == Code::corrupt_segment || error.code == Code::offset_gap ||
+                    error.code == Code::format_too_new || error.code == Code::cluster_id_mismatch;
+  if (ours && !error.message.starts_with(directory)) {
+    const bool path = error.message.starts_with("segments/") || error.message.starts_with("vote.");
+    const bool slash = directory.ends_with('/');
+    error.message = directory + (path ? (slash ? "" : "/") : ": ") + error.message;
+  }
+  if (error.code == Code::no_such_file) replace(error.message, "this directory", directory);
+  if (told == Told::node) {
+    replace(error.hint, start_first, "");
+    replace(error.hint, or_start, " from a backup");
+  }
+  replace(error.hint, directory_hole, quoted(directory));
+  return error;
+}
 
 Damage damaged_entry(const std::string& path, uint64_t position, const BadFrame& bad,
                      std::optional<Offset> offset, const Error& detail) {

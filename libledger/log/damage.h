@@ -1,8 +1,10 @@
 // What is wrong with a log, as told to people and to consensus.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "log/format.h"
@@ -36,5 +38,16 @@ Damage damaged_entry(const std::string& path, uint64_t position, const BadFrame&
 
 /// The header of `path` is damaged.
 Damage damaged_header(const std::string& path, const BadBlock& bad);
+
+/// Stands in hints where the data directory's name is to be.
+constexpr std::string_view directory_hole = "DATA_DIR";
+
+/// Who is told of damage: who only reads can still start the node, whose peers may have what is
+/// missing; the node that starts has none to ask, or would not have failed.
+enum class Told : uint8_t { reader, node };
+
+/// An error about a log, with the name of its data directory, which this room does not know: before
+/// the path that the message begins with, and in the command that the hint names.
+Error located(Error error, const std::string& directory, Told told);
 
 }  // namespace ledger::log

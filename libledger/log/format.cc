@@ -242,6 +242,11 @@ uint32_t content_crc(Bytes bytes) {
   return crc32c(bytes.substr(replicated_at));
 }
 
+bool well_formed(const Entry& entry) {
+  return plausible(entry) && entry.bytes().size() <= entry_bytes_max &&
+         (entry.kind != EntryKind::records || count_records(entry.bytes()) == entry.record_count);
+}
+
 void encode_frame(char* to, const Frame& frame) {
   store(to + payload_bytes_at, frame.payload_bytes);
   store(to + identity_at, frame.identity);

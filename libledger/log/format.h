@@ -126,6 +126,10 @@ std::string_view text(Fault fault);
 /// Equal on every node.
 uint32_t content_crc(const Entry& entry);
 
+/// Whether an entry is one that may be written: its fields have values that are written, and its
+/// payload is as many records as it says.
+bool well_formed(const Entry& entry);
+
 /// Writes the fixed part at `to`, which has room for frame_bytes.
 void encode_frame(char* to, const Frame& frame);
 

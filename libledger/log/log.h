@@ -105,9 +105,17 @@ class Log {
   virtual uint64_t cuts() const = 0;
 
   /// Whether `payload_bytes` more can be taken: false while the disk has no room for the next
-  /// segment. The error is `no_space` with what is free and what is needed. While `has_room(0)`
-  /// fails or `waits_for_room`, call `drain` about once a second: it tries again.
+  /// segment and this one can't hold them. Errors: those of `no_space`.
   virtual Result<void> has_room(uint64_t payload_bytes) const = 0;
+
+  /// As `has_room`; and the next `append` of no more than that is taken, also when the disk turns
+  /// out full in between: what found no room then waits for it. Who asked and was told yes must not
+  /// be refused after consensus has taken the entries.
+  virtual Result<void> reserve(uint64_t payload_bytes) = 0;
+
+  /// Why the next segment can't be prepared, with what is free and what is needed. While there is
+  /// a reason, call `drain` about once a second: it tries again.
+  virtual std::optional<Error> no_space() const = 0;
 
   /// Entries are queued that found no room after all. They are written by a later drain; votes do
   /// not wait behind them.
@@ -116,9 +124,9 @@ class Log {
   /// Queues consecutive entries. Where the first is at or below `last_index()`, entries equal in
   /// term to ours are skipped and the log is cut at the first that differs: the next segment begins
   /// there. What follows equal entries is kept.
-  /// Errors: `no_space` (nothing was queued); `internal` for a cut at or below `set_committed`, a
-  /// gap, an offset or a time that does not follow, a payload that is not `record_count` records;
-  /// `io` after a drain failed.
+  /// Errors: `no_space` (nothing was queued), unless reserved or without records; `internal` for a cut at or below
+  /// `set_committed`, a gap, an offset or a time that does not follow, a payload that is not
+  /// `record_count` records; `io` after a drain failed.
   virtual Result<void> append(std::span<const Entry> entries) = 0;
 
   /// Queues both copies of a new term or vote. Nobody may hear of it before a drain has ended.

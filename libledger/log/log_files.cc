@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "base/planted.h"
-#include "base/record.h"
 #include "log/planted.h"
 
 namespace ledger::log {
@@ -87,14 +87,31 @@ uint64_t LogFiles::cuts() const {
   return cuts_;
 }
 
+Result<void> LogFiles::reserve(uint64_t payload_bytes) {
+  const std::lock_guard lock(mutex_);
+  TRY(room_for(payload_bytes));
+  reserved_ = true;
+  return {};
+}
+
 Result<void> LogFiles::has_room(uint64_t payload_bytes) const {
   const std::lock_guard lock(mutex_);
+  return room_for(payload_bytes);
+}
+
+/// The caller holds mutex_.
+Result<void> LogFiles::room_for(uint64_t payload_bytes) const {
   if (failed_) return tl::unexpected(*failed_);
   if (!no_space_) return {};
   const bool fits =
       !blocked_ && end_ + frame_bytes + payload_bytes <= segments_->back()->file_bytes;
   if (!fits) return tl::unexpected(*no_space_);
   return {};
+}
+
+std::optional<Error> LogFiles::no_space() const {
+  const std::lock_guard lock(mutex_);
+  return no_space_;
 }
 
 bool LogFiles::waits_for_room() const {
@@ -110,7 +127,11 @@ Result<void> LogFiles::append(std::span<const Entry> entries) {
   const bool cuts = entries.front().index <= tip_.index;
   const Tip before = cuts ? TRY(tip_at(entries.front().index - 1)) : tip_;
   TRY(check(entries, before));
-  if (no_space_ && (cuts || begins(entries))) {
+  // What consensus itself adds can't be refused: it is small, and waits.
+  const bool reserved =
+      std::exchange(reserved_, false) ||
+      std::ranges::find(entries, EntryKind::records, &Entry::kind) == entries.end();
+  if (no_space_ && !reserved && (cuts || begins(entries))) {
     if (planted(Mistake::full_disk_skips)) {
       for (const Entry& entry : entries) tip_.take(entry, content_crc(entry));
     }
@@ -195,11 +216,7 @@ Result<void> LogFiles::check(std::span<const Entry> entries, Tip before) const {
           entry.index.value, entry.term.value, entry.base_offset.value, entry.recorded.ns,
           before.term.value, before.next_offset.value, before.last_recorded.ns));
     }
-    const bool has_records = entry.kind == EntryKind::records;
-    const bool fits =
-        entry.bytes().size() <= entry_bytes_max && entry.next_offset().value <= offset_max + 1;
-    if (!fits || has_records != (entry.record_count > 0) ||
-        (has_records && count_records(entry.bytes()) != entry.record_count)) {
+    if (!well_formed(entry)) {
       return impossible(
           fmt::format("entry {} is not {} records", entry.index.value, entry.record_count));
     }

@@ -55,6 +55,8 @@ class LogFiles final : public Log {
   Term term(Index index) const override;
   uint64_t cuts() const override;
   Result<void> has_room(uint64_t payload_bytes) const override;
+  Result<void> reserve(uint64_t payload_bytes) override;
+  std::optional<Error> no_space() const override;
   bool waits_for_room() const override;
   Result<void> append(std::span<const Entry> entries) override;
   void save_vote(const Vote& vote) override;
@@ -97,6 +99,7 @@ class LogFiles final : public Log {
   Term term_of(Index index) const;
   Result<Tip> tip_at(Index index) const;
   Result<void> check(std::span<const Entry> entries, Tip before) const;
+  Result<void> room_for(uint64_t payload_bytes) const;
   bool begins(std::span<const Entry> entries) const;
   void cut(const Tip& before);
   void place(const Entry& entry);
@@ -134,6 +137,7 @@ class LogFiles final : public Log {
   std::vector<Write> queue_;
   bool blocked_ = false;  ///< The queue's front waits for room.
   bool prepared_ = false;
+  bool reserved_ = false;          ///< The next append was told that there is room.
   std::optional<Error> no_space_;  ///< Why the next segment can't be prepared now.
   std::optional<Error> failed_;    ///< The end.
 

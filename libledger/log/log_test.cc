@@ -280,6 +280,43 @@ TEST_CASE("an .idx file is made again when it is missing or damaged") {
   }
 }
 
+TEST_CASE(
+    "what was reserved is taken when the disk turns out full in between, and waits for room") {
+  for (const bool reserved : {true, false}) {
+    CAPTURE(reserved);
+    io::MemoryDisk disk;
+    io::SeededRandom random(1);
+    const std::unique_ptr<Log> log = new_log(disk, random);
+    while (log->has_preparation()) REQUIRE(log->drain());
+    uint64_t used = 0;
+    for (const std::string& path : disk.files()) used += disk.bytes(path).size();
+    Maker maker(*log);
+    const auto append = [&] {
+      const Entry entry = maker.records(1, 4000);
+      return log->append(std::span(&entry, 1));
+    };
+    // Two fill this segment, two the one that is prepared; then there is no other.
+    disk.set_quota(used);
+    for (int i = 0; i < 4; ++i) REQUIRE(append());
+    if (reserved) REQUIRE(log->reserve(4100));
+    REQUIRE(log->drain());
+    REQUIRE(log->no_space());
+    CHECK_FALSE(log->has_room(4100));
+    const Index before = log->last_index();
+    const Result<void> appended = append();
+    CHECK(appended.has_value() == reserved);
+    if (!reserved) continue;
+    REQUIRE(log->drain());
+    CHECK(log->waits_for_room());
+    CHECK(log->synced_index() == before);
+    CHECK_FALSE(log->reserve(1));
+    disk.set_quota({});
+    REQUIRE(log->drain());
+    CHECK(log->synced_index() == before + 1);
+    CHECK_FALSE(log->no_space());
+  }
+}
+
 TEST_CASE("after a failed sync every call fails") {
   io::MemoryDisk disk;
   io::SeededRandom random(1);

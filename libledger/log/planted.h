@@ -39,6 +39,18 @@ enum class Mistake {
   removed_before_directory,  ///< Dead files go before their successor's name is durable.
   commit_before_cut,         ///< An entry that a cut will replace is stored as committed.
   older_vote_first,          ///< At start the older vote copy is overwritten first.
+  headless_trusted,          ///< Below a lost header entries are believed beyond what is committed.
+  short_end_believed,        ///< The end of a segment that lost its own is taken for the log's.
+  fence_ignores_term,        ///< A leader's commit index is enough, even in our own last term.
+  fence_ignores_end,         ///< The last entry that is known is taken for the last there was.
+  mend_takes_any_term,       ///< A hole is closed without a look at the anchor.
+  mend_takes_uncommitted,    ///< What is not committed may replace what was lost.
+  mend_not_synced,           ///< A mended segment gets its name before it is synced.
+  mend_directory_not_synced,  ///< A mended segment's name is not made durable.
+  mend_not_read_again,        ///< What was written is not read before it gets its name.
+  mend_forgets_witness,       ///< Entries from peers don't testify for W.
+  mend_ends_early,            ///< A replacement gets its name before it reaches far enough.
+  mend_index_kept,            ///< The old .idx file stays beside a segment that was written anew.
 };
 
 #ifdef LEDGER_PLANTED

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "log/log.h"
+#include "log/recast.h"
 #include "log/scan.h"
 #include "log/writer.h"
 
@@ -97,20 +98,6 @@ Result<void> keep_cut(io::Disk& disk, const RepairPlan& plan) {
   return disk.sync_directory(segments_directory);
 }
 
-/// The configuration in force at the cut.
-Result<std::pair<Index, std::string>> configuration_at(io::Disk& disk, const Link& link,
-                                                       Index last) {
-  std::pair<Index, std::string> found{link.header->configuration_index, link.header->configuration};
-  TRY(walk_segment(disk, link, {}, [&](const SegmentReader::Item& item, const Tip&) {
-    if (item.frame.entry.index > last) return false;
-    if (item.frame.entry.kind == EntryKind::membership) {
-      found = {item.frame.entry.index, std::string(item.payload)};
-    }
-    return item.frame.entry.index < last;
-  }));
-  return found;
-}
-
 /// The segment that begins at the cut.
 Result<SegmentHeader> header_at_cut(io::Disk& disk, io::Random& random, const RepairPlan& plan,
                                     const Survey& survey) {
@@ -121,20 +108,9 @@ Result<SegmentHeader> header_at_cut(io::Disk& disk, io::Random& random, const Re
     if (one.header && one.header->first_index <= plan.last.index) link = &one;
   }
   if (link == nullptr) return fail(Code::internal, "the log changed since the repair was planned");
-  SegmentHeader header;
-  header.cluster = survey.votes.counting().cluster;
+  SegmentHeader header = TRY(header_after(disk, *link, plan.last.index));
   header.number = highest + 1;
   header.identity = random.number();
-  header.predecessor = link->number;
-  header.predecessor_identity = link->header->identity;
-  header.first_index = plan.last.index + 1;
-  header.first_offset = plan.last.next_offset;
-  header.last_recorded = plan.last.last_recorded;
-  header.rules = plan.last.rules;
-  header.previous_term = plan.last.term;
-  header.previous_crc = plan.last.crc;
-  std::tie(header.configuration_index, header.configuration) =
-      TRY(configuration_at(disk, *link, plan.last.index));
   header.file_bytes = std::max(link->header->file_bytes, header.bytes());
   return header;
 }

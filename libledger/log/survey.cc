@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
+#include "base/bytes.h"
 #include "log/planted.h"
 
 namespace ledger::log {
@@ -21,6 +21,14 @@ class Walker {
         position_(link.header->bytes()) {
     walk_.tip = Tip(*link.header);
   }
+
+  /// Without a header nobody knows which entry is the first.
+  Walker(const io::File& file, const Link& link, const Headless& from, const Watermark& saved)
+      : link_(link),
+        saved_(saved),
+        reader_(file, from.identity, link.file_bytes),
+        position_(from.position),
+        after_hole_(true) {}
 
   Result<Walk> run(const Sink& sink) {
     while (!past_last()) {
@@ -172,6 +180,15 @@ class Walker {
   Walk walk_;
 };
 
+/// The identity that an entry at `position` claims; 0: none is whole there.
+uint64_t claimed_identity(const io::File& file, uint64_t position) {
+  char fixed[frame_bytes];
+  const Result<size_t> read = file.read(position, fixed);
+  if (!read || *read < frame_bytes) return 0;
+  const uint64_t identity = load<uint64_t>(fixed + 8);
+  return decode_frame(Bytes(fixed, frame_bytes), identity, position) ? identity : 0;
+}
+
 /// A segment whose header is lost takes its identity from its first whole entry, for its watermark
 /// only: so the end of the log before the damage may still be known.
 Result<Watermark> headerless_watermark(io::Disk& disk, const Link& link) {
@@ -179,19 +196,16 @@ Result<Watermark> headerless_watermark(io::Disk& disk, const Link& link) {
   const Result<std::unique_ptr<io::File>> file = disk.open(link.path, io::Access::read);
   if (!file) return mark;
   const uint64_t size = TRY((*file)->size());
-  for (uint64_t at = header_block_bytes; at <= header_bytes_max; at += header_block_bytes) {
-    char fixed[frame_bytes];
-    const Result<size_t> read = (*file)->read(at, fixed);
-    if (!read || *read < frame_bytes) break;
-    uint64_t identity;
-    std::memcpy(&identity, fixed + 8, sizeof identity);
-    if (!decode_frame(Bytes(fixed, frame_bytes), identity, at)) continue;
-    SegmentReader reader(**file, identity, size);
-    for (std::optional<Frame> seen = reader.search(at, size); seen;
-         seen = reader.search(seen->position + 1, size)) {
-      mark = std::max(mark, seen->synced);
-    }
-    break;
+  uint64_t identity = 0;
+  for (uint64_t at = header_block_bytes; at <= header_bytes_max && identity == 0;) {
+    identity = claimed_identity(**file, at);
+    at += header_block_bytes;
+  }
+  if (identity == 0) return mark;
+  SegmentReader reader(**file, identity, size);
+  for (std::optional<Frame> seen = reader.search(header_block_bytes, size); seen;
+       seen = reader.search(seen->position + 1, size)) {
+    mark = std::max(mark, seen->synced);
   }
   return mark;
 }
@@ -277,6 +291,31 @@ Result<Walk> walk_segment(io::Disk& disk, const Link& link, const Watermark& sav
   assert(link.header);
   const std::unique_ptr<io::File> file = TRY(disk.open(link.path, io::Access::read));
   return Walker(*file, link, saved).run(sink);
+}
+
+Result<std::optional<Headless>> find_headless(io::Disk& disk, const Link& link, uint64_t identity) {
+  const Result<std::unique_ptr<io::File>> file = disk.open(link.path, io::Access::read);
+  if (!file && file.error().code == Code::no_such_file) return std::optional<Headless>();
+  if (!file) return tl::unexpected(file.error());
+  const uint64_t size = TRY((*file)->size());
+  if (identity == 0) {
+    identity = claimed_identity(**file, header_block_bytes);
+    if (identity == 0) return std::optional<Headless>();
+  }
+  SegmentReader reader(**file, identity, size);
+  for (std::optional<Frame> seen = reader.search(header_block_bytes, size); seen;
+       seen = reader.search(seen->position + 1, size)) {
+    if (reader.at(seen->position)) return Headless{identity, seen->position};
+  }
+  return std::optional<Headless>();
+}
+
+Result<Walk> walk_headless(io::Disk& disk, const Link& link, const Headless& from,
+                           const Watermark& saved, const Sink& sink) {
+  const std::unique_ptr<io::File> file = TRY(disk.open(link.path, io::Access::read));
+  Link sized = link;
+  sized.file_bytes = TRY(file->size());
+  return Walker(*file, sized, from, saved).run(sink);
 }
 
 Result<Survey> survey(io::Disk& disk, const Sink& sink) {

@@ -37,6 +37,21 @@ struct Walk {
 Result<Walk> walk_segment(io::Disk& disk, const Link& link, const Watermark& saved,
                           const Sink& sink);
 
+/// Where to walk through a segment whose header is lost: its identity, and its first whole entry.
+struct Headless {
+  uint64_t identity = 0;
+  uint64_t position = 0;
+};
+
+/// Finds that. The identity is what the successor names, or else, where that is 0, what the entry
+/// right behind a header of one block says; no other place, for a client may have put the image of
+/// an entry there. Nothing where no entry is whole. Errors: `io`.
+Result<std::optional<Headless>> find_headless(io::Disk& disk, const Link& link, uint64_t identity);
+
+/// Walks through such a segment from there, as walk_segment does; what lies before is not told.
+Result<Walk> walk_headless(io::Disk& disk, const Link& link, const Headless& from,
+                           const Watermark& saved, const Sink& sink);
+
 /// A whole directory: its vote copies, its chain and its newest segment. Older segments are not
 /// read beyond their headers.
 struct Survey {

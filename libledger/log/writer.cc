@@ -234,7 +234,7 @@ Result<void> Writer::fill_next(uint64_t end) {
     no_space_ = Error{Code::no_space,
                       fmt::format("no room for the next segment ({} free, {} needed)",
                                   megabytes(free), megabytes(missing)),
-                      "free space: it resumes by itself"};
+                      "free space there, and start it again"};
     return tl::unexpected(*no_space_);
   };
   if (free < missing) return refuse();

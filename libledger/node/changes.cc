@@ -165,6 +165,11 @@ Changes::Step Changes::add(const Asked& asked, const Scene& scene) const {
       return {.answer = rpc::Changed{member, {}, scene.term, /*already=*/true}};
     }
   }
+  if (scene.gone.contains(change.member)) {
+    return {.answer = tl::unexpected(failure(Code::no_such_member,
+                                             fmt::format("{} was taken out", change.name),
+                                             "start it again: it joins under a new id"))};
+  }
   return {.event = proposal(with(scene.configuration, member))};
 }
 

@@ -35,6 +35,7 @@ class Changes {
     const raft::Status& status;
     std::function<bool(MemberId)> alive;  ///< Was heard from lately.
     const std::set<std::string>& known;   ///< Every name that ever was in a configuration.
+    const std::set<MemberId>& gone;       ///< Every member that was in one and is not any more.
   };
 
   void ask(rpc::Change change, Reply reply);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <charconv>
 #include <vector>
 
@@ -13,6 +12,7 @@ namespace ledger::node {
 namespace {
 
 const std::string path = "node";
+const std::string left_path = "left";
 constexpr size_t file_bytes_max = 4096;
 
 tl::unexpected<Error> damaged(std::string_view what) {
@@ -110,13 +110,20 @@ Result<void> Identity::save(io::Disk& disk) const {
   return io::write_file_durably(disk, path, encode());
 }
 
-bool valid_node_name(std::string_view name) {
-  constexpr std::array<std::string_view, 4> selectors = {"leader", "followers", "any-follower",
-                                                         "all"};
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !name.empty() && name.size() <= 32 && plain(name.front()) &&
-         std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-'; }) &&
-         std::ranges::find(selectors, name) == selectors.end();
+Result<bool> Identity::has_left(io::Disk& disk) {
+  const Result<std::string> text = io::read_file(disk, left_path, file_bytes_max);
+  if (text) return true;
+  if (text.error().code == Code::no_such_file) return false;
+  return tl::unexpected(text.error());
+}
+
+Result<void> Identity::mark_left(io::Disk& disk) {
+  return io::write_file_durably(disk, left_path, "left\n");
+}
+
+Result<void> Identity::forget_left(io::Disk& disk) {
+  TRY(disk.remove(left_path));
+  return disk.sync_directory("");
 }
 
 }  // namespace ledger::node

@@ -21,7 +21,7 @@ constexpr unsigned data_format = 1;
 ///     format 1
 ///     name n1
 ///     member 9f31c2aa04d7e910           consensus id, hexadecimal
-///     cluster 3f2a0c11-…                UUID
+///     cluster 3f2a0c11-…                UUID; all zeros: it belongs to none yet
 ///     hash-key 00112233445566778899aabbccddeeff   keys the hash of client-chosen ids
 ///     crc32c 5a17c3e0
 struct Identity {
@@ -43,9 +43,11 @@ struct Identity {
   static Result<std::optional<Identity>> load(io::Disk& disk);
   /// Written whole or not at all, and durable.
   Result<void> save(io::Disk& disk) const;
-};
 
-/// `[a-z0-9][a-z0-9-]{0,31}`, and none of the words that select nodes.
-bool valid_node_name(std::string_view name);
+  /// The mark of a directory whose member was taken out of its cluster: the file DATA/left.
+  static Result<bool> has_left(io::Disk& disk);
+  static Result<void> mark_left(io::Disk& disk);
+  static Result<void> forget_left(io::Disk& disk);
+};
 
 }  // namespace ledger::node

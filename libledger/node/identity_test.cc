@@ -27,6 +27,17 @@ TEST_CASE("an identity is read back from its file") {
   CHECK(Identity::load(disk).value() == sample());
 }
 
+TEST_CASE("a directory remembers that its member has left, until it joins again") {
+  io::MemoryDisk disk;
+  CHECK_FALSE(Identity::has_left(disk).value());
+  REQUIRE(Identity::mark_left(disk));
+  disk.crash();
+  CHECK(Identity::has_left(disk).value());
+  REQUIRE(Identity::forget_left(disk));
+  disk.crash();
+  CHECK_FALSE(Identity::has_left(disk).value());
+}
+
 TEST_CASE("a changed byte anywhere in the identity is noticed") {
   const std::string text = sample().encode();
   for (size_t at = 0; at < text.size(); ++at) {
@@ -43,14 +54,4 @@ TEST_CASE("a newer format is told from damage") {
   std::string text = sample().encode();
   text.replace(text.find("format 1"), 8, "format 9");
   CHECK(Identity::decode(text).error().code == Code::format_too_new);
-}
-
-TEST_CASE("node names are plain words that select nothing else") {
-  CHECK(node::valid_node_name("n1"));
-  CHECK(node::valid_node_name("db-7"));
-  for (const char* name :
-       {"", "-n", "N1", "leader", "all", "a.b", "n_1", "a23456789012345678901234567890123"}) {
-    CAPTURE(name);
-    CHECK_FALSE(node::valid_node_name(name));
-  }
 }

@@ -10,6 +10,21 @@ namespace {
 constexpr size_t mailbox_events_max = 16'384;
 /// How long after it was found full the disk is tried again.
 constexpr Duration full_disk_patience = std::chrono::seconds(1);
+/// More than this from others is dropped: what the loop can't keep up with is sent again anyhow.
+constexpr size_t received_bytes_max = 64 << 20;
+/// How long after a pull broke another member is asked.
+constexpr Duration pull_patience = std::chrono::milliseconds(100);
+
+size_t bytes_of(const std::vector<raft::Message>& messages) {
+  size_t bytes = 0;
+  for (const raft::Message& message : messages) {
+    bytes += sizeof message;
+    if (const auto* body = std::get_if<raft::AppendEntries>(&message.body)) {
+      for (const Entry& entry : body->entries) bytes += sizeof entry + entry.bytes().size();
+    }
+  }
+  return bytes;
+}
 
 template <class... F>
 struct Overloaded : F... {
@@ -21,21 +36,43 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 Node::Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::Clock& clock,
-           Hooks hooks)
+           std::vector<raft::Member> contacts, Hooks hooks)
     : log_(log),
       clock_(clock),
       hooks_(std::move(hooks)),
       name_(self.name),
       mailbox_(mailbox_events_max),
-      replica_(std::move(self), log, std::move(engine)) {}
+      outbox_(log),
+      replica_(self, log, std::move(engine)),
+      cluster_(self.cluster),
+      self_(self.id),
+      contacts_(std::move(contacts)) {}
 
 Node::~Node() {
   stop();
 }
 
 void Node::start() {
+  const auto changed = [this](const raft::Member& member, bool up) {
+    if (!hooks_.tell) return;
+    hooks_.tell(Level::info, fmt::format("{} at {} is {}", member.name, member.address,
+                                         up ? "connected" : "not connected"));
+  };
+  const auto gone = [this] {
+    mailbox_.post(Failed{{Code::no_such_member, name_ + " is no member any more"}},
+                  /*always=*/true);
+  };
+  peers_ = rpc::Peers::start({.self = self_, .cluster = cluster_, .changed = changed, .gone = gone},
+                             *this);
   disk_thread_ = std::thread([this] { drain(); });
   loop_thread_ = std::thread([this] { loop(); });
+}
+
+void Node::hand_over(Duration patience) {
+  auto handed = std::make_shared<std::promise<void>>();
+  std::future<void> done = handed->get_future();
+  if (mailbox_.post(HandOver{[handed] { handed->set_value(); }}, /*always=*/true)) return;
+  done.wait_for(patience);
 }
 
 void Node::stop() {
@@ -79,16 +116,42 @@ void Node::status(rpc::Reply<rpc::NodeStatus> reply) {
   post(AskStatus{std::move(reply)});
 }
 
-void Node::servers(rpc::Reply<std::vector<rpc::Server>> reply) {
-  post(AskServers{std::move(reply)});
-}
-
 void Node::members(rpc::Reply<rpc::Members> reply) {
   post(AskMembers{std::move(reply)});
 }
 
 void Node::change(rpc::Change change, rpc::Reply<rpc::Changed> reply) {
   post(AskChange{std::move(change), std::move(reply)});
+}
+
+// ---- From the threads of peers. ----
+
+bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
+  {
+    const std::lock_guard lock(gone_mutex_);
+    if (gone_.contains(from)) return false;
+  }
+  const size_t bytes = bytes_of(messages);
+  if (received_bytes_ + bytes > received_bytes_max) return true;
+  received_bytes_ += bytes;
+  if (mailbox_.post(Received{std::move(messages), bytes})) received_bytes_ -= bytes;
+  return true;
+}
+
+Result<std::vector<Entry>> Node::entries(const rpc::EntriesAsked& asked, size_t bytes_max) {
+  const Index end = std::min(asked.end, Index(committed_) + 1);
+  if (asked.from < end) return log_.read(asked.from, end, bytes_max);
+  std::vector<Entry> one;
+  if (asked.term) one = TRY(log_.read(asked.from, asked.from + 1, bytes_max));
+  if (!one.empty() && one.front().term != *asked.term) one.clear();
+  return one;
+}
+
+std::vector<raft::Message> Node::outgoing(MemberId to, size_t bytes_max) {
+  Result<std::vector<raft::Message>> messages = outbox_.take(to, bytes_max);
+  if (messages) return *std::move(messages);
+  mailbox_.post(Failed{std::move(messages).error()}, /*always=*/true);
+  return {};
 }
 
 // ---- The loop. ----
@@ -104,6 +167,8 @@ void Node::loop() {
     for (Event& event : rest) {
       std::visit(
           [this](auto& asked) {
+            if constexpr (requires { asked.taken; }) asked.taken(false);
+            if constexpr (requires { asked.done; }) asked.done();
             if constexpr (requires { asked.reply; }) {
               asked.reply(tl::unexpected(
                   rpc::Failure{{Code::busy, name_ + " is overloaded or stopping", "retry later"}}));
@@ -133,7 +198,14 @@ Result<void> Node::turns() {
     for (Event& event : events) TRY(handle(turn, std::move(event)));
     wake = TRY(replica_.turn(turn));
     if (log_.has_writes()) wake_disk();
+    committed_ = replica_.committed().value;
+    follow_members();
+    send();
+    follow_pull();
+    if (replica_.pulling()) wake = std::min(wake, std::max(pull_again_, turn.instant));
+    see_to_hand_over();
     report();
+    if (!replica_.belongs()) return fail(Code::no_such_member, name_ + " is no member any more");
   }
 }
 
@@ -160,10 +232,6 @@ Result<void> Node::handle(Now now, Event event) {
             asked.reply(replica_.status(now));
             return {};
           },
-          [&](AskServers& asked) -> Result<void> {
-            asked.reply(replica_.servers());
-            return {};
-          },
           [&](AskMembers& asked) -> Result<void> {
             asked.reply(replica_.members(now));
             return {};
@@ -173,11 +241,91 @@ Result<void> Node::handle(Now now, Event event) {
             return {};
           },
           [&](log::Synced& synced) -> Result<void> { return replica_.synced(now, synced.took); },
-          [&](DiskFailed& failed) -> Result<void> {
-            return tl::unexpected(std::move(failed.error));
+          [&](Received& received) -> Result<void> {
+            received_bytes_ -= received.bytes;
+            for (raft::Message& message : received.messages) {
+              TRY(replica_.receive(now, std::move(message)));
+            }
+            return {};
           },
+          [&](Pulled& pulled) -> Result<void> {
+            replica_.pulled(pulled.number, std::move(pulled.entries), std::move(pulled.taken));
+            return {};
+          },
+          [&](PullBroke& broke) -> Result<void> {
+            replica_.pull_broke(broke.number);
+            pull_again_ = now.instant + pull_patience;
+            return {};
+          },
+          [&](HandOver& asked) -> Result<void> {
+            replica_.hand_over();
+            handing_over_.push_back(std::move(asked.done));
+            return {};
+          },
+          [&](Failed& failed) -> Result<void> { return tl::unexpected(std::move(failed.error)); },
       },
       event);
+}
+
+void Node::send() {
+  std::set<MemberId> to;
+  for (raft::Message& message : replica_.take_messages()) {
+    to.insert(message.to);
+    outbox_.put(std::move(message));
+  }
+  for (const MemberId member : to) peers_->wake(member);
+}
+
+/// Tells the streams who the others are, when that changes.
+void Node::follow_members() {
+  if (gone_.size() != replica_.gone().size()) {
+    const std::lock_guard lock(gone_mutex_);
+    gone_ = replica_.gone();
+  }
+  const raft::Configuration& configuration = replica_.configuration();
+  if (told_configuration_ == configuration) return;
+  std::vector<raft::Member> others;
+  for (const raft::Member& member : configuration.members) {
+    if (member.id != self_) others.push_back(member);
+  }
+  if (configuration.members.empty()) others = contacts_;
+  std::vector<MemberId> ids;
+  for (const raft::Member& member : others) ids.push_back(member.id);
+  outbox_.keep(ids);
+  told_configuration_ = configuration;
+  peers_->set_members(std::move(others));
+}
+
+/// Begins the stream of a pull that is wanted, or another one after the last broke.
+void Node::follow_pull() {
+  const std::optional<Pulling>& pulling = replica_.pulling();
+  if (!pulling || pulling->number == pull_begun_ || clock_.now() < pull_again_) return;
+  pull_begun_ = pulling->number;
+  begin_pull(*pulling);
+}
+
+void Node::begin_pull(const Pulling& pulling) {
+  // Its leader first; another, in turn, each time a stream has broken.
+  std::vector<MemberId> sources = {pulling.leader};
+  for (const raft::Member& member : replica_.configuration().members) {
+    if (member.id != self_ && member.id != pulling.leader) sources.push_back(member.id);
+  }
+  const MemberId source = sources[pull_attempts_++ % sources.size()];
+  const auto take = [this, number = pulling.number](Result<std::vector<Entry>> batch,
+                                                    const rpc::Peers::More& more) {
+    if (!batch || batch->empty()) {
+      mailbox_.post(PullBroke{number}, /*always=*/true);
+      return;
+    }
+    if (mailbox_.post(Pulled{number, *std::move(batch), more}, /*always=*/true)) more(false);
+  };
+  peers_->pull(source, {pulling.from, pulling.end, {}}, take);
+}
+
+void Node::see_to_hand_over() {
+  if (handing_over_.empty()) return;
+  if (replica_.leads() && replica_.configuration().voters() > 1) return;
+  for (const std::function<void()>& done : std::exchange(handing_over_, {})) done();
 }
 
 void Node::report() {
@@ -210,8 +358,9 @@ void Node::drain() {
       std::unique_lock lock(disk_mutex_);
       const auto woken = [this] { return disk_has_work_ || disk_stops_; };
       // With nothing to write, the next segment is prepared piece by piece; a full disk is tried
-      // again now and then.
-      if (log_.waits_for_room() || !log_.has_room(0)) {
+      // again now and then, also while the present segment could take a little more: what is
+      // refused meanwhile wakes nobody.
+      if (log_.no_space()) {
         disk_work_.wait_for(lock, full_disk_patience, woken);
       } else if (!log_.has_preparation()) {
         disk_work_.wait(lock, woken);
@@ -223,12 +372,26 @@ void Node::drain() {
     const Instant before = clock_.now();
     Result<log::Synced> synced = log_.drain();
     if (!synced) {
-      mailbox_.post(DiskFailed{synced.error()}, /*always=*/true);
+      mailbox_.post(Failed{synced.error()}, /*always=*/true);
       return;
     }
+    report_room();
     if (synced->index == Index()) continue;
     synced->took = clock_.now() - before;
     mailbox_.post(*synced, /*always=*/true);
+  }
+}
+
+void Node::report_room() {
+  const std::optional<Error> full = log_.no_space();
+  if (full.has_value() == told_full_) return;
+  told_full_ = full.has_value();
+  if (!hooks_.tell) return;
+  if (full) {
+    hooks_.tell(Level::warning,
+                full->message + ": writes are refused, reads go on, until there is room");
+  } else {
+    hooks_.tell(Level::info, "there is room again: writes go on");
   }
 }
 

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <variant>
 
@@ -13,31 +15,44 @@
 #include "log/log.h"
 #include "node/journal.h"
 #include "node/mailbox.h"
+#include "node/outbox.h"
 #include "node/replica.h"
+#include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
 namespace ledger::node {
 
-/// Runs one replica. The loop thread owns the replica and everything in it; the disk thread drains
-/// the log's queue of writes, one sync for all that waits. Requests come in by `rpc::Node` from any
-/// thread through one bounded mailbox.
+/// Runs one replica and connects it with the others. The loop thread owns the replica and
+/// everything in it; the disk thread drains the log's queue of writes, one sync for all that waits.
+/// Requests come in by `rpc::Node` from any thread through one bounded mailbox.
 ///
 /// The first error of the disk or of the loop is final: everybody who waits is answered, and `done`
 /// is called with it.
-class Node : public rpc::Node {
+class Node : public rpc::Node, public rpc::PeerNode {
  public:
   struct Hooks {
     std::function<void(Level, std::string_view)> tell;  ///< What an operator may want to read.
     std::function<void(bool)> ready;                    ///< When readiness changes; from the loop.
-    std::function<void(Result<void>)> done;  ///< Once, when the loop has ended; from the loop.
+    /// Once, when the loop has ended; from the loop. `no_such_member`: the cluster goes on without
+    /// us.
+    std::function<void(Result<void>)> done;
   };
 
-  /// `log` and `clock` must outlive it. Nothing runs before `start`.
+  /// `log` and `clock` must outlive it. Nothing runs before `start`. `contacts` are where others
+  /// can be reached as long as the log names no members.
   Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::Clock& clock,
-       Hooks hooks);
+       std::vector<raft::Member> contacts, Hooks hooks);
   ~Node() override;
 
   void start();
+
+  /// Lets another lead, if there is one who can; waits for that up to `patience`.
+  void hand_over(Duration patience);
+
+  /// Ends the streams to the others; what they send is still taken. Before the server of this
+  /// process stops: whoever lets go of gRPC last must not be one of gRPC's own threads, which would
+  /// wait for itself.
+  void disconnect() { peers_->stop(); }
 
   /// Ends both threads: takes no more, answers who waits, writes what is queued, notes the end of
   /// the log. Returns when it is done.
@@ -49,9 +64,12 @@ class Node : public rpc::Node {
   uint64_t watch(Offset offset, rpc::Reply<Offset> reply) override;
   void unwatch(uint64_t ticket) override;
   void status(rpc::Reply<rpc::NodeStatus> reply) override;
-  void servers(rpc::Reply<std::vector<rpc::Server>> reply) override;
   void members(rpc::Reply<rpc::Members> reply) override;
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
+
+  bool receive(MemberId from, std::vector<raft::Message> messages) override;
+  Result<std::vector<Entry>> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
+  std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) override;
 
  private:
   struct Propose {
@@ -73,9 +91,6 @@ class Node : public rpc::Node {
   struct AskStatus {
     rpc::Reply<rpc::NodeStatus> reply;
   };
-  struct AskServers {
-    rpc::Reply<std::vector<rpc::Server>> reply;
-  };
   struct AskMembers {
     rpc::Reply<rpc::Members> reply;
   };
@@ -83,17 +98,39 @@ class Node : public rpc::Node {
     rpc::Change change;
     rpc::Reply<rpc::Changed> reply;
   };
-  struct DiskFailed {
+  struct Received {
+    std::vector<raft::Message> messages;
+    size_t bytes = 0;
+  };
+  struct Pulled {
+    uint64_t number;
+    std::vector<Entry> entries;
+    Pull::Taken taken;
+  };
+  struct PullBroke {
+    uint64_t number;
+  };
+  struct HandOver {
+    std::function<void()> done;
+  };
+  /// The disk can't be written or read any more, or we belong to no cluster: the end.
+  struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskServers, AskMembers,
-                             AskChange, log::Synced, DiskFailed>;
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange,
+                             log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
   Result<void> turns();
   Result<void> handle(Now now, Event event);
   void report();
+  void send();
+  void follow_members();
+  void follow_pull();
+  void begin_pull(const Pulling& pulling);
+  void see_to_hand_over();
   void drain();
+  void report_room();
   void wake_disk();
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
@@ -104,13 +141,33 @@ class Node : public rpc::Node {
   const Hooks hooks_;
   const std::string name_;
   Mailbox<Event> mailbox_;
+  Outbox outbox_;
   Replica replica_;
+  std::unique_ptr<rpc::Peers> peers_;  ///< None where nothing has been started.
+  const Id cluster_;
+  const MemberId self_;
   std::atomic<uint64_t> last_ticket_ = 0;
+
+  // Shared with the threads that peers call from.
+  std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
+  std::atomic<uint64_t> committed_ = 0;
+  std::mutex gone_mutex_;
+  std::set<MemberId> gone_;  ///< Members that were, and are not any more.
+
+  // What `follow_members` and `follow_pull` have done already.
+  const std::vector<raft::Member> contacts_;
+  std::optional<raft::Configuration> told_configuration_;
+  uint64_t pull_begun_ = 0;
+  size_t pull_attempts_ = 0;
+  Instant pull_again_;
+  std::vector<std::function<void()>> handing_over_;
 
   // What `report` has said already.
   std::string told_role_;
   Term told_term_;
   bool told_ready_ = false;
+
+  bool told_full_ = false;  ///< The disk thread's.
 
   std::mutex disk_mutex_;
   std::condition_variable disk_work_;

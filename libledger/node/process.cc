@@ -5,14 +5,20 @@
 
 #include <atomic>
 #include <csignal>
+#include <mutex>
 #include <thread>
 
+#include "base/node_name.h"
 #include "io/directory_lock.h"
 #include "io/notify.h"
 #include "io/posix_disk.h"
 #include "io/system_clock.h"
+#include "log/damage.h"
 #include "log/log.h"
+#include "log/vote_file.h"
+#include "node/formation.h"
 #include "node/identity.h"
+#include "node/joiner.h"
 #include "node/node.h"
 #include "node/signals.h"
 #include "rpc/address.h"
@@ -20,6 +26,18 @@
 
 namespace ledger::node {
 namespace {
+
+/// How long one peer may take to say who it is, and how often the peers are asked.
+constexpr Duration hello_patience = std::chrono::milliseconds(500);
+constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
+
+/// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
+constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
+
+/// A follower that has heard nothing for so long stands for election; twice as long at most. So a
+/// killed leader is followed within two seconds, and a pause of half a second costs nothing.
+constexpr raft::Settings engine_settings = {.election_timeout = std::chrono::milliseconds(600),
+                                            .heartbeat = std::chrono::milliseconds(60)};
 
 /// The host name's first label, as far as it can be a node name.
 std::string default_name() {
@@ -39,19 +57,36 @@ class Process {
   explicit Process(const StartOptions& options)
       : options_(options), journal_(options.log_level, options.log_format) {}
 
-  Result<void> start();
-  const std::string& address() const { return server_->address(); }
+  using Listening = std::function<void(const std::string& address)>;
+
+  /// False: a signal came before there was a cluster.
+  Result<bool> start(const Listening& listening);
   /// Waits for a signal or the end of the node, then stops everything.
   Result<int> wait();
 
  private:
   Result<void> check_options() const;
+  /// Errors about the log, with the name of its directory.
+  template <class T>
+  Result<T> located(Result<T> result) const {
+    if (!result)
+      result = tl::unexpected(
+          log::located(std::move(result).error(), options_.data_dir, log::Told::node));
+    return result;
+  }
   Result<void> identify();
   Result<void> listen();
-  Result<void> found();
+  Result<void> complete_identity();
+  Result<void> rejoin();
+  Result<bool> find_cluster();
+  Result<std::optional<Formation>> ask_peers();
+  Result<void> begin(const Formation& formation);
   Result<void> open_log();
   void start_node();
+  Result<int> end_of_node();
   void stop();
+  rpc::Introduction introduction() const;
+  std::string address() const;
   void tell_manager(const std::string& state);
 
   const StartOptions options_;
@@ -65,20 +100,31 @@ class Process {
   std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<Joiner> joiner_;
+  std::vector<Contact> contacts_;  ///< The others of `--peers`.
+
+  mutable std::mutex introduction_mutex_;  ///< Guards what peers are told from other threads.
+  rpc::Introduction introduction_;
+
   Result<void> ended_;  ///< How the node's loop ended; written before `finish`.
 };
 
-Result<void> Process::start() {
+Result<bool> Process::start(const Listening& listening) {
   TRY(check_options());
   disk_ = TRY(io::PosixDisk::make_at(options_.data_dir));
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
-  TRY(identify());
+  TRY(located(identify()));
   TRY(listen());
-  if (!TRY(log::Log::exists(*disk_))) TRY(found());
-  TRY(open_log());
+  listening(server_->address());
+  if (!TRY(located(log::Log::exists(*disk_)))) {
+    // The first of several nodes must not hold up whoever starts the others.
+    if (!contacts_.empty()) tell_manager("READY=1");
+    if (!TRY(find_cluster())) return false;
+  }
+  TRY(located(open_log()));
   start_node();
   tell_manager("READY=1");
-  return {};
+  return true;
 }
 
 Result<void> Process::check_options() const {
@@ -109,52 +155,150 @@ Result<void> Process::identify() {
           "use another directory, or drop --name");
     }
     identity_ = *known;
-    return {};
+    TRY(complete_identity());
+    if (TRY(Identity::has_left(*disk_))) TRY(rejoin());
+  } else {
+    if (TRY(log::Log::exists(*disk_))) {
+      return fail(Code::corrupt_segment,
+                  fmt::format("{} holds a log, but its file 'node' is missing", options_.data_dir),
+                  "restore the file 'node' from a copy of this directory");
+    }
+    identity_ =
+        Identity::draw(options_.name.empty() ? default_name() : options_.name, Id(), random_);
   }
-  if (TRY(log::Log::exists(*disk_))) {
-    return fail(Code::corrupt_segment,
-                fmt::format("{} holds a log, but its file 'node' is missing", options_.data_dir),
-                "restore the file 'node' from a copy of this directory");
+  for (const auto& [name, address] : options_.peers) {
+    if (name != identity_.name) contacts_.push_back({name, address});
   }
-  if (!options_.bootstrap) {
+  if (!options_.peers.empty() && contacts_.size() == options_.peers.size()) {
+    return fail(Code::usage, fmt::format("--peers does not name {}, this node", identity_.name),
+                "name all first members, this one too, or give the --name that is meant");
+  }
+  const bool alone = options_.bootstrap || options_.bootstrap_expect == 1;
+  if (identity_.cluster == Id() && !alone && contacts_.empty()) {
     return fail(Code::usage, fmt::format("{} is empty", options_.data_dir),
-                "--bootstrap founds a new cluster there");
+                "--bootstrap founds a new cluster there, --peers joins one");
   }
-  std::array<uint8_t, 10> chance{};
-  random_.fill(chance);
-  identity_ = Identity::draw(options_.name.empty() ? default_name() : options_.name,
-                             make_id(clock_.wall(), chance), random_);
-  return identity_.save(*disk_);
-}
-
-Result<void> Process::listen() {
-  server_ = TRY(rpc::RpcServer::start(
-      {.listen = options_.listen, .reflection = options_.reflection, .ids = [this] {
-         std::array<uint8_t, 10> chance{};
-         random_.fill(chance);
-         return make_id(clock_.wall(), chance);
-       }}));
+  // Peers are told who we are before we have a cluster, and must find the same one after a crash.
+  if (!known) TRY(identity_.save(*disk_));
   return {};
 }
 
-Result<void> Process::found() {
-  if (!options_.bootstrap) {
-    return fail(Code::usage, fmt::format("{} has no log yet", options_.data_dir),
-                "--bootstrap founds a new cluster there");
+/// The log is made before its cluster is noted, so a crash in between leaves a log that says
+/// it. A log that is gone took our votes with it: the old id must never vote again.
+Result<void> Process::complete_identity() {
+  const bool has_log = TRY(log::Log::exists(*disk_));
+  if (has_log == (identity_.cluster != Id())) return {};
+  if (has_log) {
+    const log::FoundVotes votes = TRY(log::read_votes(*disk_));
+    if (!votes.newest()) return {};  // Damage, and told as such when the log is opened.
+    identity_.cluster = votes.counting().cluster;
+  } else {
+    identity_.cluster = Id();
+    identity_.member = MemberId(random_.number());
   }
-  raft::Configuration founders;
-  founders.members.push_back(
-      {identity_.member, raft::Standing::voter, identity_.name, server_->address()});
-  Entry founding;
-  founding.index = Index(1);
-  founding.term = Term(1);
-  founding.kind = EntryKind::membership;
-  founding.recorded = clock_.wall();
-  founding.rules = book::rules_newest;
-  founding.payload = std::make_shared<const std::string>(founders.encode());
-  TRY(log::Log::create(*disk_, random_, identity_.cluster,
-                       {.segment_bytes = options_.segment_bytes}, founding));
-  journal_.info(fmt::format("founded cluster {}", identity_.cluster.text()));
+  return identity_.save(*disk_);
+}
+
+/// Comes back into the cluster that this directory has left, under another id: the old one never
+/// votes again.
+Result<void> Process::rejoin() {
+  if (options_.peers.empty()) {
+    return fail(Code::data_dir_mismatch,
+                fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()),
+                "--peers joins it again");
+  }
+  identity_.member = MemberId(random_.number());
+  TRY(identity_.save(*disk_));
+  return Identity::forget_left(*disk_);
+}
+
+Result<void> Process::listen() {
+  server_ = TRY(rpc::RpcServer::start({.listen = options_.listen,
+                                       .reflection = options_.reflection,
+                                       .ids =
+                                           [this] {
+                                             std::array<uint8_t, 10> chance{};
+                                             random_.fill(chance);
+                                             return make_id(clock_.wall(), chance);
+                                           },
+                                       .introduce = [this] { return introduction(); }}));
+  const std::lock_guard lock(introduction_mutex_);
+  introduction_ = {.name = identity_.name,
+                   .member = identity_.member,
+                   .address = address(),
+                   .version = options_.version,
+                   .cluster = identity_.cluster,
+                   .founding = {},
+                   .expects = identity_.cluster == Id() && options_.bootstrap_expect > 0};
+  return {};
+}
+
+rpc::Introduction Process::introduction() const {
+  const std::lock_guard lock(introduction_mutex_);
+  return introduction_;
+}
+
+/// Where others reach us: as the list of peers says, else where we listen.
+std::string Process::address() const {
+  for (const auto& [name, address] : options_.peers) {
+    if (name == identity_.name) return address;
+  }
+  const std::string& listens = server_->address();
+  if (options_.advertise.empty()) return listens;
+  return options_.advertise + listens.substr(listens.rfind(':'));
+}
+
+/// Founds a cluster, or finds one among the peers. False: a signal came first.
+Result<bool> Process::find_cluster() {
+  if (contacts_.empty()) {
+    std::vector<raft::Member> founders = {
+        {identity_.member, raft::Standing::voter, identity_.name, address()}};
+    TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
+    return true;
+  }
+  journal_.info(
+      options_.bootstrap_expect > 0
+          ? fmt::format("waiting for {} nodes to found a cluster", options_.bootstrap_expect)
+          : std::string("waiting for a peer that belongs to a cluster"));
+  for (;;) {
+    if (const auto formation = TRY(ask_peers())) {
+      TRY(begin(*formation));
+      return true;
+    }
+    const std::optional<int> number = signals_.wait(ask_peers_again);
+    if (number && number != SIGHUP) return false;
+  }
+}
+
+Result<std::optional<Formation>> Process::ask_peers() {
+  for (Contact& contact : contacts_) {
+    const Result<rpc::Introduction> answer = rpc::hello(contact.address, hello_patience);
+    contact.answer.reset();
+    if (answer) contact.answer = *answer;
+  }
+  return form(introduction(), options_.bootstrap_expect, contacts_);
+}
+
+/// Begins the log and notes whose it is.
+Result<void> Process::begin(const Formation& formation) {
+  const log::Options options{.segment_bytes = options_.segment_bytes};
+  std::optional<Entry> founding = formation.founding;
+  identity_.cluster = formation.cluster;
+  if (formation.way == Formation::Way::found) {
+    std::array<uint8_t, 10> chance{};
+    random_.fill(chance);
+    identity_.cluster = make_id(clock_.wall(), chance);
+    founding = founding_entry(formation.founders, clock_.wall());
+  }
+  if (founding) {
+    TRY(log::Log::create(*disk_, random_, identity_.cluster, options, *founding));
+  } else {
+    TRY(log::Log::create_empty(*disk_, random_, identity_.cluster, options));
+  }
+  TRY(identity_.save(*disk_));
+  const bool founded = formation.way == Formation::Way::found;
+  journal_.info(
+      fmt::format("{} cluster {}", founded ? "founded" : "joins", identity_.cluster.text()));
   return {};
 }
 
@@ -175,15 +319,32 @@ Result<void> Process::open_log() {
 }
 
 void Process::start_node() {
+  {
+    const std::lock_guard lock(introduction_mutex_);
+    introduction_.cluster = identity_.cluster;
+    introduction_.expects = false;
+    const auto first = log_->read(Index(1), Index(2), entry_bytes_max);
+    if (first && !first->empty()) introduction_.founding = first->front();
+  }
   const Self self{.id = identity_.member,
                   .name = identity_.name,
                   .cluster = identity_.cluster,
-                  .address = server_->address(),
+                  .address = introduction().address,
                   .version = options_.version,
                   .hash_key = identity_.hash_key};
+  std::vector<raft::Member> contacts;
+  std::vector<std::string> addresses;
+  for (const Contact& contact : contacts_) {
+    addresses.push_back(contact.address);
+    if (!contact.answer) continue;
+    contacts.push_back(
+        {contact.answer->member, raft::Standing::voter, contact.name, contact.address});
+  }
+  const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   node_ = std::make_unique<Node>(
-      self, *log_, raft::make_engine(identity_.member, {}, random_.number()), clock_,
-      Node::Hooks{.tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
+      self, *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
+      std::move(contacts),
+      Node::Hooks{.tell = tell,
                   .ready =
                       [this](bool ready) {
                         server_->set_ready(ready);
@@ -191,12 +352,29 @@ void Process::start_node() {
                       },
                   .done =
                       [this](Result<void> ended) {
-                        ended_ = std::move(ended);
+                        ended_ = located(std::move(ended));
                         signals_.finish();
                       }});
   node_->start();
   server_->attach(*node_);
+  server_->attach_peer(*node_);
+  joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
   journal_.info(fmt::format("{} listens on {}", identity_.name, server_->address()));
+}
+
+/// The node ended by itself: it never does without a reason.
+Result<int> Process::end_of_node() {
+  const Result<void> ended = ended_;
+  if (ended || ended.error().code != Code::no_such_member) {
+    journal_.error(ended ? "stopped" : ended.error().message);
+    stop();
+    if (!ended) return tl::unexpected(ended.error());
+    return fail(Code::internal, "the node ended without a reason");
+  }
+  journal_.info(fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()));
+  TRY(Identity::mark_left(*disk_));
+  stop();
+  return 0;
 }
 
 Result<int> Process::wait() {
@@ -207,11 +385,7 @@ Result<int> Process::wait() {
       continue;
     }
     if (number == SIGTERM || number == SIGINT) break;
-    // The node ended by itself: it never does without a reason.
-    journal_.error(ended_ ? "stopped" : ended_.error().message);
-    stop();
-    if (!ended_) return tl::unexpected(ended_.error());
-    return fail(Code::internal, "the node ended without a reason");
+    return end_of_node();
   }
   tell_manager("STOPPING=1");
   journal_.info("stopping");
@@ -235,7 +409,10 @@ Result<int> Process::wait() {
 }
 
 void Process::stop() {
+  joiner_->stop();
   server_->set_ready(false);
+  node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
+  node_->disconnect();
   server_->stop(options_.stop_timeout / 2);
   node_->stop();
 }
@@ -249,8 +426,7 @@ void Process::tell_manager(const std::string& state) {
 Result<int> run(const StartOptions& options,
                 const std::function<void(const std::string& address)>& listening) {
   Process process(options);
-  TRY(process.start());
-  listening(process.address());
+  if (!TRY(process.start(listening))) return 0;
   return process.wait();
 }
 

@@ -4,6 +4,8 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "base/types.h"
@@ -16,6 +18,11 @@ struct StartOptions {
   std::string name;                        ///< Empty: what the directory says, else the host's.
   std::string listen = "127.0.0.1:17400";  ///< Of the rpc service.
   bool bootstrap = false;                  ///< Found a cluster of one in an empty directory.
+  /// With peers: found one together with so many of them; 0: join theirs.
+  size_t bootstrap_expect = 0;
+  /// Name and rpc address of all first members, this node too; the same on each. Empty: none.
+  std::vector<std::pair<std::string, std::string>> peers = {};
+  std::string advertise = {};  ///< Host that others reach us by; empty: that of `listen`.
   uint64_t segment_bytes = 64 << 20;
   bool reflection = true;
   Duration stop_timeout = std::chrono::seconds(8);
@@ -28,11 +35,13 @@ struct StartOptions {
 /// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
 /// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
-/// `listening` hears the rpc address, with the port that was chosen, once all listeners answer.
+/// `listening` hears the rpc address, with the port that was chosen, once all listeners answer; a
+/// node without a cluster then looks for one among its peers, however long that takes.
 ///
 /// Call it from the main thread, before any other thread begins: it blocks signals for all.
 /// Errors: `usage`, `invalid_value`, `data_dir_locked`, `data_dir_mismatch`, `address_in_use`,
-/// `file_permission`, `format_too_new`, `corrupt_segment`, `offset_gap`, `no_space`, `io`.
+/// `file_permission`, `format_too_new`, `corrupt_segment`, `offset_gap`, `no_space`, `io`,
+/// `config_invalid`, `cluster_id_mismatch` (the peers').
 Result<int> run(const StartOptions& options,
                 const std::function<void(const std::string& address)>& listening);
 

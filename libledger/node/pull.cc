@@ -39,7 +39,7 @@ Result<Index> Pull::put(log::Log& log) {
     batch.taken(false);
     return Index();
   }
-  if (const Result<void> room = log.has_room(2 * entry_bytes_max); !room) {
+  if (const Result<void> room = log.reserve(2 * entry_bytes_max); !room) {
     batch_ = batch;  // Waits until there is room.
     return Index();
   }

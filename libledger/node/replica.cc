@@ -128,6 +128,15 @@ Result<void> Replica::synced(Now now, Duration took) {
 
 Result<void> Replica::receive(Now now, raft::Message message) {
   heard_[message.from] = {now.instant, now.wall};
+  if (auto* body = std::get_if<raft::AppendEntries>(&message.body)) {
+    size_t bytes = 0;
+    for (const Entry& entry : body->entries) bytes += entry.bytes().size();
+    // With a full disk we still hear our leader; what it sends comes again when there is room.
+    if (bytes > 0 && !log_.reserve(bytes)) {
+      body->entries.clear();
+      body->count = 0;
+    }
+  }
   raft::Update update = TRY(engine_->step(now.instant, raft::Received{std::move(message)}));
   return act(now, std::move(update));
 }
@@ -285,21 +294,27 @@ void Replica::follow(Now now, const raft::Update& update) {
   changes_.deposed(elsewhere);
 }
 
+/// `n1 has no room for the next segment (12 MiB free, 64 MiB needed)`.
+Error Replica::full(const Error& no_space) const {
+  return {no_space.code, self_.name + " has " + no_space.message,
+          "free space for " + self_.name + ": it resumes by itself"};
+}
+
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
   // While another is taking over nothing is taken: what waits is answered by what comes of it.
   if (engine_->status().transferee != MemberId() && !planted(Mistake::taken_while_transferring)) {
     return {};
   }
-  if (const Result<void> room = log_.has_room(2 * entry_bytes_max); !room) {
-    Error error = room.error();
-    error.message = self_.name + " " + error.message;
+  if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
+    const Error error = room.error().code == Code::no_space ? full(room.error()) : room.error();
     if (planted(Mistake::full_disk_said_unwritten)) intake_.fail_all({error}, {error});
     intake_.fail_waiting({error});
     return {};
   }
   if (log_.next_offset().value + submission_bytes_max > offset_max) {
-    intake_.fail_waiting({{Code::no_space, "the log is at its last offset"}});
+    intake_.fail_waiting({{Code::no_space, "the log is at its last offset",
+                           "found a new cluster: no offset is ever used twice"}});
     return {};
   }
   const Intake::Place place{.next = log_.next_offset(),
@@ -333,7 +348,8 @@ Result<void> Replica::change(Now now) {
                              .configuration = engine_->configuration(),
                              .status = status,
                              .alive = alive,
-                             .known = known_names_};
+                             .known = known_names_,
+                             .gone = gone_};
   std::optional<raft::Event> event = changes_.next(scene);
   const bool weak = handing_over_ || disk_is_slow(now);
   if (!event && weak && scene.writes && status.transferee == MemberId() &&
@@ -462,7 +478,9 @@ bool Replica::ready() const {
 
 rpc::NodeStatus Replica::status(Now now) const {
   const auto [segments, bytes] = log_.size();
+  const std::optional<Error> no_space = log_.no_space();
   return {.node = self_.name,
+          .member = self_.id,
           .role = std::string(role()),
           .leader = leader_address(),
           .term = term_,
@@ -476,16 +494,8 @@ rpc::NodeStatus Replica::status(Now now) const {
           .clock = std::max(now.wall, history_.book().log_time()),
           .cluster = self_.cluster,
           .ready = ready(),
-          .version = self_.version};
-}
-
-std::vector<rpc::Server> Replica::servers() const {
-  std::vector<rpc::Server> servers;
-  for (const raft::Member& member : engine_->configuration().members) {
-    const std::string& address = member.id == self_.id ? self_.address : member.address;
-    servers.push_back({member.name, address, member.id == leader_});
-  }
-  return servers;
+          .version = self_.version,
+          .no_space = no_space ? full(*no_space).message : ""};
 }
 
 rpc::Members Replica::members(Now now) const {
@@ -500,7 +510,7 @@ rpc::Members Replica::members(Now now) const {
     rpc::Members::One& one = members.all.emplace_back();
     one.member = member;
     if (member.id == self_.id) {
-      one.member.address = self_.address;
+      one.member.address = self_.address;  // It may have changed since.
       one.heard = now.wall;
       one.held = log_.synced_index();
       continue;
@@ -520,7 +530,10 @@ void Replica::know(const raft::Configuration& configuration) {
     known_names_.insert(member.name);
     known_ids_.insert(member.id);
   }
-  belongs_ = configuration.find(self_.id) != nullptr || !known_ids_.contains(self_.id);
+  gone_.clear();
+  for (const MemberId id : known_ids_) {
+    if (configuration.find(id) == nullptr) gone_.insert(id);
+  }
 }
 
 bool Replica::alive(Now now, MemberId member) const {

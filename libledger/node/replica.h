@@ -85,7 +85,6 @@ class Replica {
   void abandon(const rpc::Failure& failure);
 
   rpc::NodeStatus status(Now now) const;
-  std::vector<rpc::Server> servers() const;
   rpc::Members members(Now now) const;
   /// leader, follower or candidate.
   std::string_view role() const;
@@ -93,15 +92,15 @@ class Replica {
   /// True once there is a leader and what was committed at the start is applied.
   bool ready() const;
   bool leads() const { return role_ == raft::Role::leader; }
-  /// False where the committed configuration knew us once and does not any more.
-  bool belongs() const { return belongs_; }
+  /// False where we were a member, by what is applied, and are not any more.
+  bool belongs() const { return !gone_.contains(self_.id); }
   /// How long nobody has led, as far as we know; zero while somebody does.
   Duration leaderless(Now now) const;
   /// Entries up to here are committed.
   Index committed() const { return committed_; }
   const raft::Configuration& configuration() const { return engine_->configuration(); }
-  /// Whether a member, or one that was, has this id.
-  bool knows(MemberId id) const { return known_ids_.contains(id); }
+  /// Members that were, by what is applied, and are not any more. Ids are never used again.
+  const std::set<MemberId>& gone() const { return gone_; }
 
   const history::History& history() const { return history_; }
 
@@ -117,6 +116,7 @@ class Replica {
   Result<void> act(Now now, raft::Update update);
   Result<void> append(std::vector<Entry> entries);
   Result<void> acknowledge(Now now);
+  Error full(const Error& no_space) const;
   Result<void> submit(Now now);
   Result<void> change(Now now);
   Result<void> ask_reads(Now now);
@@ -168,7 +168,7 @@ class Replica {
   std::optional<Instant> leaderless_since_;
   std::set<std::string> known_names_;  ///< Of every configuration that was applied.
   std::set<MemberId> known_ids_;       ///< Likewise.
-  bool belongs_ = true;
+  std::set<MemberId> gone_;
   bool handing_over_ = false;
   /// Last index of each submission that is not on our disk yet.
   std::vector<Index> submissions_;

@@ -114,6 +114,25 @@ bool holds_socket(const fs::path& process, const std::string& link) {
   return false;
 }
 
+/// A command line of /proc for people: the program by its name alone, and no more than fits a line.
+std::string command_shown(std::string command) {
+  constexpr size_t bytes_max = 160;
+  while (!command.empty() && command.back() == '\0') command.pop_back();
+  const size_t program = std::min(command.find('\0'), command.size());
+  if (const size_t slash = command.rfind('/', program); slash != std::string::npos) {
+    command.erase(0, slash + 1);
+  }
+  for (char& c : command) {
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  }
+  if (command.size() <= bytes_max) return command;
+  // At a word, else at least not within a character.
+  size_t end = command.rfind(' ', bytes_max);
+  if (end == std::string::npos) end = bytes_max;
+  while (end > 0 && (static_cast<unsigned char>(command[end]) & 0xc0) == 0x80) --end;
+  return command.substr(0, end) + " …";
+}
+
 /// `pid 4711 (ledgerctl node start --name n1)`.
 std::optional<std::string> listener(uint16_t port) {
   std::optional<std::string> inode = listener_inode("/proc/net/tcp", port);
@@ -128,11 +147,8 @@ std::optional<std::string> listener(uint16_t port) {
     if (!holds_socket(process->path(), link)) continue;
     std::ifstream file(process->path() / "cmdline");
     std::string command{std::istreambuf_iterator<char>(file), {}};
-    while (!command.empty() && command.back() == '\0') command.pop_back();
-    for (char& c : command) {
-      if (static_cast<unsigned char>(c) < ' ') c = ' ';
-    }
-    return "pid " + pid + " (" + command.substr(0, 120) + ")";
+    const std::string shown = command_shown(std::move(command));
+    return "pid " + pid + (shown.empty() ? "" : " (" + shown + ")");
   }
   return std::nullopt;
 }

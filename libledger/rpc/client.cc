@@ -2,170 +2,32 @@
 
 #include <algorithm>
 
-#include "base/crc32c.h"
+#include "cluster/v1/cluster.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "ledger/v1/ledger.grpc.pb.h"
 #include "log/v1/log.grpc.pb.h"
 #include "rpc/address.h"
+#include "rpc/change.h"
+#include "rpc/client_kinds.h"
 #include "rpc/cluster.h"
 #include "rpc/convert.h"
+#include "rpc/convert_members.h"
 #include "rpc/read_stream.h"
 #include "rpc/write_stream.h"
 
 namespace ledger::rpc {
 namespace {
 
+namespace clusterv1 = ::cluster::v1;
 namespace logv1 = ::logpb::v1;
 namespace healthv1 = ::grpc::health::v1;
 
-/// With several endpoints, a node that does not answer by then is left for another.
+/// Where there is another, a node that does not answer by then is left for it.
 constexpr Duration attempt_limit = std::chrono::seconds(2);
-
-// ---- Kinds of streams. ----
-
-struct AppendKind {
-  using Request = logv1::AppendRequest;
-  using Response = logv1::AppendResponse;
-  using Submission = Packed;
-  using Answer = Appended;
-  using Stub = logv1::Log::Stub;
-  static constexpr const char* what = "record";
-
-  static size_t count(const Packed& packed) { return packed.count; }
-  static Request encode(Packed&& packed) {
-    Request request;
-    request.set_crc32c(crc32c(packed.records));
-    request.set_count(packed.count);
-    request.set_packed(std::move(packed.records));
-    return request;
-  }
-  static Result<Appended> decode(const Response& response, size_t count) {
-    const auto out_of_place = [count](uint32_t position) { return position >= count; };
-    if (static_cast<size_t>(response.offsets_size()) != count ||
-        std::ranges::any_of(response.duplicates(), out_of_place) ||
-        std::ranges::any_of(response.refused(), out_of_place)) {
-      return fail(Code::internal, "an answer does not fit its request", "report this");
-    }
-    Appended appended;
-    appended.term = Term(response.term());
-    appended.recorded = Time{response.recorded()};
-    appended.offsets.reserve(count);
-    for (const uint64_t offset : response.offsets()) appended.offsets.emplace_back(offset);
-    appended.duplicates.assign(response.duplicates().begin(), response.duplicates().end());
-    appended.refused.assign(response.refused().begin(), response.refused().end());
-    return appended;
-  }
-  static void open(Stub& stub, grpc::ClientContext* context,
-                   grpc::ClientBidiReactor<Request, Response>* reactor) {
-    stub.async()->AppendStream(context, reactor);
-  }
-};
-
-v1::Command encode(const Command& command) {
-  v1::Command message;
-  message.set_id(command.id.bytes.data(), command.id.bytes.size());
-  if (command.expect_offset) message.set_expect_offset(command.expect_offset->value);
-  if (command.valid_until) message.set_valid_until(command.valid_until->ns);
-  message.set_meta(command.meta);
-  // The canonical bytes of a body are its message's.
-  bool parsed = false;
-  if (const auto* asset = std::get_if<book::Asset>(&command.body)) {
-    parsed = message.mutable_asset()->ParseFromString(book::encode(*asset));
-  } else if (const auto* account = std::get_if<book::Account>(&command.body)) {
-    parsed = message.mutable_account()->ParseFromString(book::encode(*account));
-  } else {
-    parsed = message.mutable_transact()->ParseFromString(
-        book::encode(std::get<book::Transact>(command.body)));
-  }
-  assert(parsed);
-  return message;
-}
-
-struct PostKind {
-  using Request = v1::PostRequest;
-  using Response = v1::PostResponse;
-  using Submission = std::vector<Command>;
-  using Answer = Posted;
-  using Stub = v1::Ledger::Stub;
-  static constexpr const char* what = "command";
-
-  static size_t count(const std::vector<Command>& commands) { return commands.size(); }
-  static Request encode(std::vector<Command>&& commands) {
-    Request request;
-    for (const Command& command : commands) *request.add_commands() = rpc::encode(command);
-    return request;
-  }
-  static Result<Posted> decode(const Response& response, size_t count) {
-    Posted posted;
-    if (response.has_refused()) {
-      const std::optional<Code> code = code_named(response.refused().error());
-      posted.refused = {response.refused().index(),
-                        {code.value_or(Code::invalid_message), response.refused().message()}};
-      return posted;
-    }
-    if (static_cast<size_t>(response.decisions_size()) != count) {
-      return fail(Code::internal, "an answer does not fit its request", "report this");
-    }
-    for (const v1::Decision& decision : response.decisions()) {
-      posted.decisions.push_back(TRY(from_message(decision)));
-    }
-    return posted;
-  }
-  static void open(Stub& stub, grpc::ClientContext* context,
-                   grpc::ClientBidiReactor<Request, Response>* reactor) {
-    stub.async()->PostStream(context, reactor);
-  }
-};
-
-struct RecordsKind {
-  using Request = logv1::ReadRequest;
-  using Response = logv1::ReadResponse;
-  using Stub = logv1::Log::Stub;
-  Range range;
-
-  Request request(Offset from, std::optional<Offset> to) const {
-    Request request;
-    request.set_from(from.value);
-    if (to) request.set_to(to->value);
-    request.set_follow(range.follow);
-    if (range.freshness.kind == Freshness::Kind::at_least) {
-      request.set_at_least(range.freshness.at_least.value);
-    }
-    request.set_stale(range.freshness.kind == Freshness::Kind::stale);
-    return request;
-  }
-  static void open(Stub& stub, grpc::ClientContext* context, const Request* request,
-                   grpc::ClientReadReactor<Response>* reactor) {
-    stub.async()->ReadStream(context, request, reactor);
-  }
-};
-
-struct DecisionsKind {
-  using Request = v1::DecisionsRequest;
-  using Response = v1::DecisionsResponse;
-  using Stub = v1::Ledger::Stub;
-  Range range;
-  std::string name;
-
-  Request request(Offset from, std::optional<Offset> to) const {
-    Request request;
-    request.set_from(from.value);
-    if (to) request.set_to(to->value);
-    request.set_follow(range.follow);
-    to_message(range.freshness, *request.mutable_as());
-    request.set_name(name);
-    return request;
-  }
-  static void open(Stub& stub, grpc::ClientContext* context, const Request* request,
-                   grpc::ClientReadReactor<Response>* reactor) {
-    stub.async()->Decisions(context, request, reactor);
-  }
-};
 
 class GrpcClient final : public Client {
  public:
-  explicit GrpcClient(ClientOptions options)
-      : several_(options.endpoints.size() > 1), cluster_(std::move(options)) {}
+  explicit GrpcClient(ClientOptions options) : cluster_(std::move(options)) {}
 
   std::vector<Tried> tried() const override { return cluster_.tried(); }
 
@@ -185,15 +47,20 @@ class GrpcClient final : public Client {
     return from_message(response);
   }
 
-  Result<std::vector<Server>> servers() override {
-    const logv1::GetServersResponse response =
-        TRY(ask(&logv1::Log::Stub::GetServers, logv1::GetServersRequest()));
-    std::vector<Server> servers;
-    for (const logv1::Server& server : response.servers()) {
-      servers.push_back({server.id(), server.rpc_addr(), server.is_leader()});
-    }
-    return servers;
+  std::vector<Result<NodeStatus>> statuses_of(const std::vector<std::string>& addresses) override;
+  Result<Offset> end_of(const std::string& address) override;
+
+  Result<Members> members() override {
+    cluster_.deadline().progress();
+    return members_of(TRY(cluster_.anyone()).address);
   }
+  Result<Members> members_of(const std::string& address) override {
+    clusterv1::MembersResponse response;
+    TRY(try_once<clusterv1::Cluster>(address, &clusterv1::Cluster::Stub::Members,
+                                     clusterv1::MembersRequest(), response));
+    return from_message(response);
+  }
+  Result<Changed> change(const Change& change) override { return carry_out(cluster_, change); }
 
   Result<bool> is_ready(const std::string& address) override {
     healthv1::HealthCheckRequest request;
@@ -252,7 +119,7 @@ class GrpcClient final : public Client {
 
   Duration attempt() const {
     const Duration left = cluster_.deadline().left();
-    return several_ ? std::min(attempt_limit, left) : left;
+    return cluster_.has_choice() ? std::min(attempt_limit, left) : left;
   }
 
   /// One call to `address`.
@@ -265,12 +132,7 @@ class GrpcClient final : public Client {
     const auto stub = Service::NewStub(cluster_.channel(address));
     const grpc::Status status = (stub.get()->*method)(&context, request, &response);
     if (status.ok()) return {};
-    Error error = cluster_.explain(from_status(status), address);
-    if (error.code == Code::unreachable) {
-      const Result<Address> parsed = parse_address(address);
-      error.message = address + " " + (parsed ? why_unreachable(*parsed) : "is not an address");
-    }
-    return tl::unexpected(std::move(error));
+    return tl::unexpected(cluster_.explain_once(from_status(status), address));
   }
 
   /// Calls `attempt(address, context)` at the node that reads go to, until it succeeds, fails for
@@ -305,9 +167,29 @@ class GrpcClient final : public Client {
     return response;
   }
 
-  const bool several_;
   mutable Cluster cluster_;
 };
+
+std::vector<Result<NodeStatus>> GrpcClient::statuses_of(const std::vector<std::string>& addresses) {
+  cluster_.deadline().progress();
+  return cluster_.statuses_of(addresses,
+                              std::min<Duration>(attempt_limit, cluster_.deadline().left() / 2));
+}
+
+Result<Offset> GrpcClient::end_of(const std::string& address) {
+  cluster_.deadline().progress();
+  grpc::ClientContext context;
+  context.set_deadline(call_deadline(cluster_.deadline().left()));
+  const Range nothing{.from = {}, .to = Offset(0)};
+  const auto reader = logv1::Log::NewStub(cluster_.channel(address))
+                          ->ReadStream(&context, RecordsKind{nothing}.request({}, Offset(0)));
+  logv1::ReadResponse response;
+  while (reader->Read(&response)) {
+  }
+  const grpc::Status status = reader->Finish();
+  if (!status.ok()) return tl::unexpected(cluster_.explain_once(from_status(status), address));
+  return Offset(response.as_of_offset());
+}
 
 Result<Offset> GrpcClient::end(const Freshness& freshness) {
   // An empty range is answered with its place in the log.

@@ -159,7 +159,25 @@ class Client {
   virtual Result<NodeStatus> status() = 0;
   /// Of the node at `address`, whoever it is: one try.
   virtual Result<NodeStatus> status_of(const std::string& address) = 0;
-  virtual Result<std::vector<Server>> servers() = 0;
+  /// Of many, asked at the same time; each is given up after a while that leaves time for more.
+  virtual std::vector<Result<NodeStatus>> statuses_of(
+      const std::vector<std::string>& addresses) = 0;
+  /// The exclusive end of what is applied at `address`, after a linearizable read there, which only
+  /// a leader with a quorum or one who follows it can answer. One try.
+  virtual Result<Offset> end_of(const std::string& address) = 0;
+
+  /// Who belongs to the cluster: as the leader knows it, or where there is none the one who knows
+  /// most of those that answer. Errors: `unreachable`.
+  virtual Result<Members> members() = 0;
+  /// The same as the node at `address` knows it. One try.
+  virtual Result<Members> members_of(const std::string& address) = 0;
+  /// Asks the leader for a change, but `add`, until it is done or the deadline has come.
+  ///
+  /// Errors: `unknown_outcome`: it may have been made or may still be; ask again, that is safe.
+  /// `unreachable`, `no_leader`, `no_quorum`, `busy`: nothing was done. `no_such_member`,
+  /// `quorum_guard`, `member_alive`, `target_behind`.
+  virtual Result<Changed> change(const Change& change) = 0;
+
   /// Whether the node at `address` says that it can serve: health `ledger.ready`. One try.
   virtual Result<bool> is_ready(const std::string& address) = 0;
 

@@ -5,7 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <thread>
+
 #include "rpc/client.h"
+#include "rpc/relay.h"
 #include "rpc/served.h"
 
 using namespace ledger;
@@ -203,6 +206,80 @@ TEST_CASE("a write whose answer was lost is asked for again, and written once") 
   CHECK(client->end({}) == Offset(1));
 }
 
+TEST_CASE("a write to a leader that falls silent goes to the one that leads by now") {
+  Served first;
+  Served second;
+  Relay relay(first.server->address());
+  first.node.set_status(status_of("n1", "leader", relay.address()));
+  second.node.set_status(status_of("n2", "follower", relay.address()));
+  const std::unique_ptr<Client> client = client_of({relay.address(), second.server->address()});
+  const auto appender = client->append(10);
+  appender->submit(record(1));
+  REQUIRE(appender->next());
+  relay.mute();
+  appender->submit(record(2));
+  second.node.set_status(status_of("n2", "leader", second.server->address(), 2));
+  const auto answer = appender->next();
+  REQUIRE(answer);
+  CHECK((*answer)->offsets.front() == Offset(0));  // Of n2, which has only this one.
+}
+
+TEST_CASE("a write that is still unknown is not given up because one node refuses it for good") {
+  Served first;
+  Served second;
+  first.node.set_status(status_of("n1", "leader", first.server->address()));
+  second.node.set_status(status_of("n2", "follower", first.server->address()));
+  const std::unique_ptr<Client> client =
+      client_of({first.server->address(), second.server->address()}, brief);
+  // n1 loses the answer and its office; n2 has no room.
+  first.node.lose_next_answer({{Code::unknown_outcome, "lost its term", "ask again"}, {}});
+  second.node.fail_with(Failure{{Code::no_space, "n2 has no room", "free space"}, {}});
+  first.node.hold(true);
+  const auto appender = client->append(10);
+  appender->submit(record(1));
+  std::thread change([&] {
+    while (first.node.waiting_proposals() == 0) std::this_thread::yield();
+    second.node.set_status(status_of("n2", "leader", second.server->address(), 2));
+    first.node.set_status(status_of("n1", "follower", second.server->address(), 2));
+    first.node.hold(false);
+  });
+  const auto answer = appender->next();
+  change.join();
+  REQUIRE_FALSE(answer);
+  CHECK(answer.error().code == Code::unknown_outcome);
+  CHECK(answer.error().message == "record sent, and no answer came: n2 has no room");
+}
+
+TEST_CASE("a leader far away is found though a follower nearby answers first") {
+  Served near;
+  Served far(false);
+  near.node.set_status(status_of("n1", "follower", far.server->address()));
+  far.node.set_status(status_of("n2", "leader", far.server->address()));
+  // Until it has its node it refuses, as one that is slow would not have answered.
+  std::atomic<bool> waited = false;
+  ClientOptions options{.endpoints = {near.server->address()}, .patience = patient};
+  options.verbose = [&](int, const std::string& text) {
+    if (text == "no leader yet" && !waited.exchange(true)) far.server->attach(far.node);
+  };
+  const std::unique_ptr<Client> client = Client::create(std::move(options)).value();
+  CHECK(client->leader()->node == "n2");
+  CHECK(waited);
+}
+
+TEST_CASE("nodes that start are waited for") {
+  Served starting(false);
+  std::atomic<bool> waited = false;
+  ClientOptions options{.endpoints = {starting.server->address()}, .patience = patient};
+  options.verbose = [&](int, const std::string& text) {
+    if (text == "nobody answers yet" && !waited.exchange(true)) {
+      starting.server->attach(starting.node);
+    }
+  };
+  const std::unique_ptr<Client> client = Client::create(std::move(options)).value();
+  CHECK(client->post({{.id = test_id(1), .body = book::Asset{"USD", 2}}}));
+  CHECK(waited);
+}
+
 TEST_CASE("a write that may have happened is unknown at the deadline, not refused") {
   Served served;
   served.node.hold(true);
@@ -237,8 +314,8 @@ TEST_CASE("without a leader the error counts the members") {
   CHECK(alone.error().code == Code::no_leader);
   CHECK(alone.error().message == "no leader elected within 1s (term 9, 1 of 1 members reachable)");
 
-  served.node.set_servers(
-      {{"n1", served.server->address(), false}, {"n2", nobody(), false}, {"n3", nobody(), false}});
+  served.node.set_members(
+      members_of({{"n1", served.server->address()}, {"n2", nobody()}, {"n3", nobody()}}, 0));
   const std::unique_ptr<Client> client = client_of({served.server->address()}, brief);
   const auto minority = client->leader();
   REQUIRE_FALSE(minority);
@@ -248,6 +325,105 @@ TEST_CASE("without a leader the error counts the members") {
   REQUIRE(client->tried().size() == 3);
   CHECK(client->tried()[0].name == "n1");
   CHECK(client->tried()[0].result == "candidate, term 9");
+}
+
+TEST_CASE("voters that do not answer are missed, standbys are not") {
+  Served served;
+  served.node.set_status(status_of("n1", "candidate", "", 9));
+  Members members = members_of({{"n1", served.server->address()}, {"n2", nobody()}}, 0);
+  members.all[1].member.standing = raft::Standing::standby;
+  served.node.set_members(members);
+  const auto alone = client_of({served.server->address()}, brief)->leader();
+  REQUIRE_FALSE(alone);
+  CHECK(alone.error().code == Code::no_leader);
+  CHECK(alone.error().message == "no leader elected within 1s (term 9, 1 of 1 members reachable)");
+}
+
+namespace {
+
+/// Two nodes with the same records, of which the first follows, behind a relay.
+struct Twins {
+  Served first;
+  Served second;
+  Relay relay{first.server->address()};
+  uint64_t written = 0;
+
+  Twins() {
+    first.node.set_status(status_of("n1", "follower", second.server->address()));
+    second.node.set_status(status_of("n2", "leader", second.server->address()));
+    first.node.set_members(
+        rpc::members_of({{"n1", relay.address()}, {"n2", second.server->address()}}, 2));
+    write(3);
+  }
+  /// To both, as consensus would.
+  void write(uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      for (Served* one : {&first, &second}) one->node.follow(raw_record(test_id(written), "v"));
+      ++written;
+    }
+  }
+  /// Reads up to what is written, and no further.
+  static void read(Reader& reader, Offset& next, uint64_t end) {
+    while (next.value < end) {
+      const auto decided = reader.next(seconds(60));
+      REQUIRE(decided);
+      CHECK((*decided)->first == next);
+      next = (*decided)->next();
+    }
+    CHECK(next.value == end);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a reader whose node dies goes on elsewhere without gap or repeat") {
+  Twins twins;
+  // It knows one endpoint, and learns of the others while it can.
+  const std::unique_ptr<Client> client = client_of({twins.first.server->address()});
+  const auto reader = client->read({.from = {}, .follow = true});
+  Offset next;
+  Twins::read(*reader, next, 3);
+  twins.first.server->stop({});
+  twins.write(4);
+  Twins::read(*reader, next, 7);
+}
+
+TEST_CASE("a reader whose node falls silent goes on elsewhere without gap or repeat") {
+  Twins twins;
+  const std::unique_ptr<Client> client =
+      client_of({twins.relay.address(), twins.second.server->address()});
+  const auto reader = client->read({.from = {}, .follow = true});
+  Offset next;
+  Twins::read(*reader, next, 3);
+  twins.relay.mute();
+  twins.write(4);
+  Twins::read(*reader, next, 7);
+}
+
+TEST_CASE("a reading that is no following leaves a silent node too, and ends where it was to end") {
+  Twins twins;
+  const std::unique_ptr<Client> client =
+      client_of({twins.relay.address(), twins.second.server->address()});
+  CHECK(client->status()->node == "n1");  // Where reads go from now on.
+  twins.relay.mute();
+  const auto reader = client->read({.from = {}});
+  Offset next;
+  Twins::read(*reader, next, 3);
+  const auto end = reader->next(seconds(60));
+  REQUIRE(end);
+  CHECK_FALSE(*end);
+}
+
+TEST_CASE("reads go to a follower that keeps up, rather than to one that is far behind") {
+  Served behind;
+  Served leader;
+  behind.node.set_status(status_of("n1", "follower", leader.server->address()));
+  leader.node.set_status(status_of("n2", "leader", leader.server->address()));
+  for (uint64_t i = 0; i < 1001; ++i) leader.node.follow(raw_record(test_id(i), "v"));
+  const std::vector<std::string> both = {behind.server->address(), leader.server->address()};
+  CHECK(client_of(both)->status()->node == "n2");
+  behind.node.follow(raw_record(test_id(0), "v"));
+  CHECK(client_of(both)->status()->node == "n1");
 }
 
 TEST_CASE("a read that the cluster can't answer yet is tried again") {

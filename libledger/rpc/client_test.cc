@@ -249,13 +249,13 @@ TEST_CASE("decisions come with a detail for each refusal") {
   CHECK(decided->details[0].needed == 20'000);
 }
 
-TEST_CASE("status, leader, servers and readiness are told") {
+TEST_CASE("status, leader, members and readiness are told") {
   ClientServed served;
-  served.node.set_servers({{"n1", served.server->address(), true}});
+  served.node.set_members(members_of({{"n1", served.server->address()}}));
   CHECK(served.REQUIRE_VALUE(served.client->status()).node == "n1");
   CHECK(served.REQUIRE_VALUE(served.client->leader()).clock == MemoryNode::start);
   CHECK(served.REQUIRE_VALUE(served.client->status_of(served.server->address())).role == "leader");
-  CHECK(served.REQUIRE_VALUE(served.client->servers()).front().name == "n1");
+  CHECK(served.REQUIRE_VALUE(served.client->members()).all.front().member.name == "n1");
   CHECK_FALSE(served.REQUIRE_VALUE(served.client->is_ready(served.server->address())));
   served.server->set_ready(true);
   CHECK(served.REQUIRE_VALUE(served.client->is_ready(served.server->address())));

@@ -22,10 +22,14 @@ struct Found {
   NodeStatus status;
 };
 
+/// How long a node may say nothing before the others are asked whether it is still the one to ask.
+constexpr Duration silence_max = std::chrono::seconds(1);
+
 /// Whether the same call may be made again after this failure, to the same node or another.
 bool may_retry(Code code);
 
-/// The wait before the next try: 50 ms, then twice as long each time, up to 500 ms.
+/// The wait before the next try: 50 ms, then twice as long each time, up to 200 ms, so that a new
+/// leader is found soon after its election.
 class Backoff {
  public:
   /// Waits, or says that the deadline leaves no time for another try.
@@ -41,7 +45,7 @@ class Backoff {
   std::optional<Error> last = {};
 
  private:
-  static constexpr std::chrono::milliseconds wait_max{500};
+  static constexpr std::chrono::milliseconds wait_max{200};
   Duration wait_ = std::chrono::milliseconds(50);
 };
 
@@ -60,9 +64,24 @@ class Cluster {
   Result<Found> leader();
   /// The known one is none any more, or can't be reached; `instead` may be, if not empty.
   void lost_leader(const std::string& instead);
+  /// Whether somebody else leads in a later term than `leader` did. Asks all, for a moment.
+  bool is_superseded(const Found& leader);
+  /// The leader, or where there is none the one who knows most of those that answer.
+  /// Errors: `unreachable`.
+  Result<Found> anyone();
 
-  /// Where reads go. Errors: `unreachable`.
+  /// Where reads go: the one endpoint until it is lost; else a node that follows and is not far
+  /// behind. Errors: `unreachable`.
   Result<std::string> reader();
+  /// What each says of itself, asked at the same time.
+  std::vector<Result<NodeStatus>> statuses_of(const std::vector<std::string>& addresses,
+                                              Duration limit);
+  /// Whether there is more than one address to ask.
+  bool has_choice() const;
+  /// Whether the node at `address` answers, and follows somebody. One try, for a moment.
+  bool serves(const std::string& address);
+  /// Asks the node at `address` who else there is, should it be lost.
+  void learn_members(const std::string& address);
   /// A read from `address` has failed: nothing where it should be tried again, after the pause that
   /// this takes and perhaps elsewhere; else the error to give up with.
   Result<void> retry_read(Failed failed, const std::string& address, Backoff& backoff);
@@ -73,16 +92,20 @@ class Cluster {
 
   /// The error for a failed call to `address`: with its name where gRPC has no better words.
   Error explain(Failed failed, const std::string& address) const;
+  /// The same of a call that is not made again: also says why nobody answers there.
+  Error explain_once(Failed failed, const std::string& address) const;
 
  private:
   struct Probe;
   struct Survey;
 
+  enum class Wanted : uint8_t { leader, anyone };
+  Result<Found> find(Wanted wanted);
   std::vector<std::string> addresses() const;
-  /// Asks every known address for its status, all at the same time.
+  std::shared_ptr<Survey> begin_survey(const std::vector<std::string>& addresses, Duration limit);
+  /// Asks every known address for its status, all at the same time, until a leader has answered.
   std::vector<Found> survey(Duration limit);
-  void add_tried(const std::string& address, const Result<NodeStatus>& answer);
-  void learn_members(const std::string& address);
+  void add_tried(const std::string& address, const tl::expected<NodeStatus, Failed>& answer);
   void learn(const std::string& address);  ///< Under the mutex.
   std::optional<Found> best_leader(const std::vector<Found>& found) const;
   Error no_leader(const std::vector<Found>& found) const;
@@ -92,11 +115,12 @@ class Cluster {
   Deadline deadline_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
-  std::vector<std::string> learned_;  ///< Addresses beside the endpoints, in order of discovery.
-  std::vector<Server> members_;       ///< As a node that answered knew them; empty: not known.
+  std::vector<std::string> learned_;   ///< Addresses beside the endpoints, in order of discovery.
+  std::vector<raft::Member> members_;  ///< As a node that answered knew them; empty: not known.
   std::vector<Tried> tried_;
   std::optional<Found> leader_;
   std::string reader_;
+  bool reader_lost_ = false;  ///< The one endpoint is no longer the first choice.
   bool reached_ = false;
 };
 

@@ -281,6 +281,8 @@ void to_message(const NodeStatus& status, logv1::StatusResponse& to) {
   to.set_clock(status.clock.ns);
   to.set_cluster_id(status.cluster.bytes.data(), status.cluster.bytes.size());
   to.set_version(status.version);
+  to.set_no_space(status.no_space);
+  to.set_member(status.member.value);
 }
 
 void to_message(const Outcome& outcome, logv1::AppendResponse& to) {
@@ -405,6 +407,8 @@ Result<NodeStatus> from_message(const logv1::StatusResponse& from) {
   status.clock = Time{from.clock()};
   status.cluster = TRY(read_id(from.cluster_id()));
   status.version = from.version();
+  status.no_space = from.no_space();
+  status.member = MemberId(from.member());
   return status;
 }
 

@@ -23,7 +23,11 @@ void on_grpc_thread(std::function<void()> work) {
 }
 
 grpc::Status Host::absent() const {
-  return to_status(Error{Code::busy, "the node is starting or stopping", "ask again later"});
+  return to_status(absent_error());
+}
+
+Error Host::absent_error() const {
+  return {Code::busy, "the node is starting or stopping", "ask again later"};
 }
 
 void Host::add(const std::shared_ptr<OpenCall>& call) {
@@ -47,6 +51,7 @@ void Host::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     node_.store(nullptr);
+    peer_node_.store(nullptr);
     for (const auto& [key, call] : calls_) {
       if (std::shared_ptr<OpenCall> alive = call.lock()) open.push_back(std::move(alive));
     }

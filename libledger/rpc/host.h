@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "rpc/intake.h"
+#include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
 namespace ledger::rpc {
@@ -32,12 +33,16 @@ class Host {
 
   /// The node, unless it is not there yet or goes.
   Node* node() const { return node_.load(); }
+  /// The node as its peers see it, likewise.
+  PeerNode* peer_node() const { return peer_node_.load(); }
   /// `node` must outlive every call.
   void attach(Node& node) { node_.store(&node); }
+  void attach_peer(PeerNode& node) { peer_node_.store(&node); }
   const IdSource& ids() const { return ids_; }
 
   /// The status of every call while there is no node: nothing was done, and it may be asked again.
   grpc::Status absent() const;
+  Error absent_error() const;
 
   void add(const std::shared_ptr<OpenCall>& call);
   void remove(const OpenCall* call);
@@ -47,6 +52,7 @@ class Host {
  private:
   const IdSource ids_;
   std::atomic<Node*> node_ = nullptr;
+  std::atomic<PeerNode*> peer_node_ = nullptr;
   std::mutex mutex_;
   bool closed_ = false;
   std::map<const OpenCall*, std::weak_ptr<OpenCall>> calls_;

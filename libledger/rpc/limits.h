@@ -19,4 +19,11 @@ constexpr int read_chunk_bytes_max = 256 << 10;
 constexpr int keepalive_time_ms = 20'000;
 constexpr int keepalive_timeout_ms = 10'000;
 
+/// Members notice sooner that one of them is gone.
+constexpr int peer_keepalive_time_ms = 2'000;
+constexpr int peer_keepalive_timeout_ms = 2'000;
+/// Pings that come faster are an attack; with room for those of members that come a little early.
+constexpr int ping_interval_ms_min = 500;
+static_assert(2 * ping_interval_ms_min <= peer_keepalive_time_ms);
+
 }  // namespace ledger::rpc

@@ -147,13 +147,13 @@ grpc::ServerUnaryReactor* LogService::GetServers(Context* context, const logv1::
   Node* node = host_.node();
   if (node == nullptr) return finished(context, host_.absent());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  node->servers([=](const Answer<std::vector<Server>>& servers) {
-    if (!servers) return reactor->Finish(to_status(servers.error()));
-    for (const Server& server : *servers) {
+  node->members([=](const Answer<Members>& members) {
+    if (!members) return reactor->Finish(to_status(members.error()));
+    for (const Members::One& one : members->all) {
       logv1::Server& message = *response->add_servers();
-      message.set_id(server.name);
-      message.set_rpc_addr(server.address);
-      message.set_is_leader(server.leader);
+      message.set_id(one.member.name);
+      message.set_rpc_addr(one.member.address);
+      message.set_is_leader(one.member.id == members->leader);
     }
     reactor->Finish(grpc::Status::OK);
   });

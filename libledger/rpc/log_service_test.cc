@@ -253,7 +253,7 @@ TEST_CASE("a follower sends writers to the leader") {
 TEST_CASE("status and servers say what the node says") {
   LogServed served;
   served.produce("zero");
-  served.node.set_servers({{"n1", "127.0.0.1:17400", true}, {"n2", "127.0.0.1:17410", false}});
+  served.node.set_members(members_of({{"n1", "127.0.0.1:17400"}, {"n2", "127.0.0.1:17410"}}));
   Context context;
   logv1::StatusResponse status;
   REQUIRE(served.stub->Status(&context, {}, &status).ok());
@@ -269,5 +269,6 @@ TEST_CASE("status and servers say what the node says") {
   REQUIRE(servers.servers_size() == 2);
   CHECK(servers.servers(0).id() == "n1");
   CHECK(servers.servers(0).is_leader());
+  CHECK_FALSE(servers.servers(1).is_leader());
   CHECK(servers.servers(1).rpc_addr() == "127.0.0.1:17410");
 }

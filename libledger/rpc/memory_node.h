@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <future>
 #include <map>
 #include <mutex>
 #include <string>
@@ -15,6 +16,20 @@
 #include "rpc/ports.h"
 
 namespace ledger::rpc {
+
+/// A configuration of voters with the ids 1, 2, 3 … that `leader` leads; 0: nobody.
+inline Members members_of(const std::vector<std::pair<std::string, std::string>>& named,
+                          uint64_t leader = 1) {
+  Members members;
+  for (const auto& [name, address] : named) {
+    const MemberId id(members.all.size() + 1);
+    members.all.push_back({{id, raft::Standing::voter, name, address}, {}, {}});
+  }
+  members.term = Term(1);
+  members.leader = MemberId(leader);
+  members.self = MemberId(1);
+  return members;
+}
 
 /// Decides with the real book, on a loop thread of its own, and can be told to fail. Every proposal
 /// is an entry. Its clock stands at `start` and moves 1 us an entry.
@@ -66,13 +81,34 @@ class MemoryNode final : public Node {
     const std::lock_guard lock(mutex_);
     members_ = std::move(members);
   }
-  void on_change(std::function<Answer<Changed>(const Change&)> decide) {
+  /// What changes are answered with; with nothing they wait for `answer_changes`.
+  void on_change(std::function<std::optional<Answer<Changed>>(const Change&)> decide) {
     const std::lock_guard lock(mutex_);
     on_change_ = std::move(decide);
   }
-  void set_servers(std::vector<Server> servers) {
+  size_t waiting_changes() const {
     const std::lock_guard lock(mutex_);
-    servers_ = std::move(servers);
+    return changes_.size();
+  }
+  void answer_changes(const Answer<Changed>& answer) {
+    std::unique_lock lock(mutex_);
+    const std::vector<Reply<Changed>> waiting = std::exchange(changes_, {});
+    lock.unlock();
+    for (const Reply<Changed>& reply : waiting) reply(answer);
+  }
+  /// Writes a record, size first, that nobody here proposed, as a follower does.
+  void follow(std::string packed) {
+    std::promise<void> written;
+    post([&] {
+      std::unique_lock lock(mutex_);
+      write({.packed = std::move(packed), .count = 1});
+      const std::vector<Reply<Offset>> fired = fire();
+      const Offset end(records_.size());
+      lock.unlock();
+      for (const Reply<Offset>& watch : fired) watch(end);
+      written.set_value();
+    });
+    written.get_future().wait();
   }
   size_t watchers() const {
     const std::lock_guard lock(mutex_);
@@ -166,14 +202,6 @@ class MemoryNode final : public Node {
       reply(std::move(status));
     });
   }
-  void servers(Reply<std::vector<Server>> reply) override {
-    post([this, reply = std::move(reply)] {
-      std::unique_lock lock(mutex_);
-      std::vector<Server> servers = servers_;
-      lock.unlock();
-      reply(std::move(servers));
-    });
-  }
   void members(Reply<Members> reply) override {
     post([this, reply = std::move(reply)] {
       std::unique_lock lock(mutex_);
@@ -182,13 +210,15 @@ class MemoryNode final : public Node {
       reply(std::move(members));
     });
   }
-  /// Answered by what `on_change` says.
   void change(Change change, Reply<Changed> reply) override {
     post([this, change = std::move(change), reply = std::move(reply)] {
       std::unique_lock lock(mutex_);
       const auto decide = on_change_;
       lock.unlock();
-      reply(decide(change));
+      const std::optional<Answer<Changed>> answer = decide(change);
+      if (answer) return reply(*answer);
+      lock.lock();
+      changes_.push_back(reply);
     });
   }
 
@@ -337,6 +367,7 @@ class MemoryNode final : public Node {
   std::optional<Failure> failure_;
   std::optional<Failure> lost_;
   NodeStatus status_{.node = "n1",
+                     .member = MemberId(1),
                      .role = "leader",
                      .leader = {},
                      .term = Term(1),
@@ -351,11 +382,11 @@ class MemoryNode final : public Node {
                      .cluster = Id{{1, 2, 3}},
                      .ready = true,
                      .version = "0.0.0-test"};
-  std::vector<Server> servers_;
   Members members_;
-  std::function<Answer<Changed>(const Change&)> on_change_ = [](const Change&) {
+  std::function<std::optional<Answer<Changed>>(const Change&)> on_change_ = [](const Change&) {
     return Changed();
   };
+  std::vector<Reply<Changed>> changes_;  ///< Asked for and not answered.
   std::vector<Stored> records_;  ///< The loop writes, under the mutex; others read under it.
   uint64_t entries_ = 0;
   Time now_ = start;

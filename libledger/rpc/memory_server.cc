@@ -20,7 +20,7 @@ int main() {
     std::fprintf(stderr, "%s\n", server.error().message.c_str());
     return exit_code(server.error().code);
   }
-  node.set_servers({{"n1", (*server)->address(), true}});
+  node.set_members(members_of({{"n1", (*server)->address()}}));
   (*server)->attach(node);
   std::puts((*server)->address().c_str());
   std::fflush(stdout);

@@ -41,8 +41,9 @@ class PeerNode {
  public:
   virtual ~PeerNode() = default;
 
-  /// Messages that came in, in order. Drops what it has no room for: consensus lives with losses.
-  virtual void receive(std::vector<raft::Message> messages) = 0;
+  /// Messages of a member that came in, in order. Drops what it has no room for: consensus lives
+  /// with losses. False: `from` was a member and is none any more; its stream ends with that.
+  virtual bool receive(MemberId from, std::vector<raft::Message> messages) = 0;
 
   /// At least one entry where there is one that may be given away, then as many as fit into
   /// `bytes_max`; nothing where there is none. Blocks on the disk only.
@@ -63,6 +64,11 @@ class Peers {
     Id cluster;  ///< Peers of another cluster are refused, whoever called.
     /// Once each time a stream to a member opens or breaks, for the log of the node.
     std::function<void(const raft::Member&, bool up)> changed = {};
+    /// Somebody refuses us because we are no member any more (PeerNode::receive said so). Once.
+    std::function<void()> gone = {};
+    /// Why a member that answers does not take our stream otherwise, once for each new reason:
+    /// `cluster_id_mismatch`, `peer_unreachable` (another one is at that address) …
+    std::function<void(const raft::Member&, const Error&)> refused = {};
   };
 
   /// `node` must answer until `stop` has returned.
@@ -76,10 +82,17 @@ class Peers {
   /// Something waits in `outgoing` for this member. Cheap; may be called once a message.
   virtual void wake(MemberId to) = 0;
 
+  /// The same without a change of threads: where nothing is on its way to this member, `outgoing`
+  /// is called and what it gives is written before this returns. For what needs no disk.
+  virtual void send(MemberId to) = 0;
+
+  /// Asks for the next batch, or ends a pull (false): nothing comes after that. Once a batch, any
+  /// thread, at any time: the stream waits for it.
+  using More = std::function<void(bool)>;
   /// Receives a batch of consecutive entries, whole and checked, beginning where the last ended, or
-  /// the failure that ends the pull; an empty batch: all that was asked for has come, or this
-  /// member has no more. Answers whether the pull shall go on. May block: the stream waits for it.
-  using Take = std::function<bool(Result<std::vector<Entry>>)>;
+  /// the failure that ended the pull; an empty batch: all that was asked for has come, or this
+  /// member has no more. Must not block: two threads serve all streams of the process.
+  using Take = std::function<void(Result<std::vector<Entry>>, More)>;
 
   /// Asks a member for entries. Failures: `unreachable`, `busy`, `cluster_id_mismatch`,
   /// `internal` (what came is not what was asked for), and what the member answers.
@@ -95,7 +108,7 @@ Result<Introduction> hello(const std::string& address, Duration patience);
 
 /// Asks the leader, found from any of `addresses`, to take `self` in as a standby; harmless when it
 /// is one already. Blocks up to `patience`. Failures: `unreachable`, `no_leader`,
-/// `cluster_id_mismatch`, `name_taken`.
+/// `timeout`, `cluster_id_mismatch`, `name_taken`, and what else the leader refuses with.
 Result<void> ask_to_join(const std::vector<std::string>& addresses, const Introduction& self,
                          Duration patience);
 

@@ -71,6 +71,7 @@ class View {
 
 struct NodeStatus {
   std::string node;
+  MemberId member;
   std::string role;    ///< leader, follower, candidate.
   std::string leader;  ///< Its rpc address; empty when unknown.
   Term term;
@@ -83,14 +84,9 @@ struct NodeStatus {
   std::optional<book::Digest> digest;  ///< As of `applied`.
   Time clock;  ///< max(our clock, log time): what `valid_until` is held against.
   Id cluster;
-  bool ready = false;   ///< Has a leader and has applied what was committed when it started.
-  std::string version;  ///< Of the program.
-};
-
-struct Server {
-  std::string name;
-  std::string address;
-  bool leader = false;
+  bool ready = false;         ///< Has a leader and has applied what was committed when it started.
+  std::string version;        ///< Of the program.
+  std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
 };
 
 /// The configuration in force, and what the leader knows of its members.
@@ -104,7 +100,7 @@ struct Members {
   std::vector<One> all;
   Term term;
   MemberId leader;       ///< 0: not known.
-  MemberId self;         ///< Who answers.
+  MemberId self;         ///< Who answers; its own address is the one it has now.
   Index end;             ///< Last index of the log of who answers.
   bool settled = false;  ///< The answer is the leader's, and the configuration is committed.
 };
@@ -158,8 +154,6 @@ class Node {
   virtual void unwatch(uint64_t ticket) = 0;
 
   virtual void status(Reply<NodeStatus> reply) = 0;
-  virtual void servers(Reply<std::vector<Server>> reply) = 0;
-
   virtual void members(Reply<Members> reply) = 0;
 
   /// Answers when the change is committed and applied, however long that takes: who asks gives up

@@ -18,6 +18,9 @@ namespace ledger::rpc {
 /// Messages that were received and not asked for yet.
 constexpr size_t read_ahead_max = 4;
 
+/// A node that sends nothing for so long is asked whether it is still there.
+constexpr Duration read_silence_max = std::chrono::seconds(2);
+
 /// `Kind` names the messages and says how to translate:
 ///
 ///     using Request, Response, Stub
@@ -25,7 +28,8 @@ constexpr size_t read_ahead_max = 4;
 ///     static void open(Stub&, grpc::ClientContext*, const Request*,
 ///     grpc::ClientReadReactor<Response>*)
 ///
-/// A lost connection is made again from the record after the last one given.
+/// A lost connection is made again, to the same node or another, from the record after the last one
+/// given. A node that is silent and does not answer otherwise, as one that is stopped, is left.
 template <class Kind>
 class ReadStream final : public Reader {
  public:
@@ -38,14 +42,12 @@ class ReadStream final : public Reader {
 
   ~ReadStream() override {
     std::unique_lock lock(state_->mutex);
-    if (!state_->call) return;
-    const std::shared_ptr<Call> call = state_->call;
-    call->cancel();
-    state_->changed.wait(lock, [&] { return call->status.has_value(); });
+    end_call(lock);
   }
 
   Result<std::optional<book::Decided>> next(Duration patience) override {
     cluster_.deadline().progress();  // The time before we were asked is not the node's.
+    const auto until = Steady::now() + patience;
     std::unique_lock lock(state_->mutex);
     while (true) {
       if (finished_) return std::nullopt;
@@ -60,17 +62,24 @@ class ReadStream final : public Reader {
       } else if (state_->call->status) {
         TRY(ended(lock));
       } else {
-        const Duration left = range_.follow ? patience : cluster_.deadline().left();
-        const bool woken =
-            state_->changed.wait_for(lock, left, [&] { return state_->something(); });
+        const Duration left = range_.follow ? until - Steady::now() : cluster_.deadline().left();
+        const Duration quiet = heard_ + read_silence_max - Steady::now();
+        const bool woken = state_->changed.wait_for(lock, std::min(left, quiet),
+                                                    [&] { return state_->something(); });
         if (woken) continue;
-        if (range_.follow) return empty();
-        return timeout(lock);
+        if (quiet <= left) {
+          TRY(look_after(lock));
+        } else if (range_.follow) {
+          return empty();
+        } else {
+          return timeout(lock);
+        }
       }
     }
   }
 
  private:
+  using Steady = std::chrono::steady_clock;
   class Call;
   struct State {
     std::mutex mutex;
@@ -167,6 +176,9 @@ class ReadStream final : public Reader {
     cluster_.reached();
     cluster_.deadline().progress();
     backoff_.reset();
+    heard_ = Steady::now();
+    // Who follows for long needs to know where else to go.
+    if (range_.follow && !std::exchange(learned_, true)) cluster_.learn_members(address_);
     return decided;
   }
 
@@ -179,8 +191,26 @@ class ReadStream final : public Reader {
         state_, *address, std::make_unique<typename Kind::Stub>(cluster_.channel(*address)),
         kind_.request(next_, range_.to));
     state_->call = call;
+    address_ = *address;
+    heard_ = Steady::now();
     call->start(call);
     return {};
+  }
+
+  /// Nothing has come for a while. Leaves a node that does not answer, if there is another.
+  Result<void> look_after(std::unique_lock<std::mutex>& lock) {
+    heard_ = Steady::now();
+    if (!cluster_.has_choice()) return {};
+    lock.unlock();
+    const bool serves = cluster_.serves(address_);
+    lock.lock();
+    if (serves || state_->something()) return {};
+    end_call(lock);
+    lock.unlock();
+    const Error silent{Code::timeout, address_ + " is silent"};
+    Result<void> again = cluster_.retry_read({{silent, {}}, true, {}}, address_, backoff_);
+    lock.lock();
+    return again;
   }
 
   Result<void> ended(std::unique_lock<std::mutex>& lock) {
@@ -203,13 +233,17 @@ class ReadStream final : public Reader {
   }
 
   tl::unexpected<Error> timeout(std::unique_lock<std::mutex>& lock) {
+    end_call(lock);
+    return fail(Code::timeout,
+                address_ + " did not answer within " + duration_text(cluster_.deadline().limit()),
+                "raise --timeout, or ask another node with -e");
+  }
+
+  void end_call(std::unique_lock<std::mutex>& lock) {
     const std::shared_ptr<Call> call = std::move(state_->call);
+    if (!call) return;
     call->cancel();
     state_->changed.wait(lock, [&] { return call->status.has_value(); });
-    return fail(
-        Code::timeout,
-        call->address + " did not answer within " + duration_text(cluster_.deadline().limit()),
-        "raise --timeout, or ask another node with -e");
   }
 
   Cluster& cluster_;
@@ -218,6 +252,9 @@ class ReadStream final : public Reader {
   Offset next_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   bool finished_ = false;
+  std::string address_;       ///< Of the call, or the last one.
+  Steady::time_point heard_;  ///< When something came of it, or it began, or was asked after.
+  bool learned_ = false;
   Backoff backoff_;
 };
 

@@ -81,7 +81,6 @@ class EmptyNode final : public Node {
   }
   void members(Reply<Members> reply) override { reply(Members()); }
   void change(Change, Reply<Changed> reply) override { reply(Changed()); }
-  void servers(Reply<std::vector<Server>> reply) override { reply(std::vector<Server>()); }
 
   const std::string& records() const { return records_; }
   uint64_t limit = 0;  ///< How many records there are to follow.

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "rpc/address.h"
+#include "rpc/cluster_service.h"
 #include "rpc/host.h"
 #include "rpc/ledger_service.h"
 #include "rpc/limits.h"
 #include "rpc/log_service.h"
+#include "rpc/peer_service.h"
 #include "rpc/process.h"
 
 namespace ledger::rpc {
@@ -22,7 +24,6 @@ namespace {
 constexpr char ready_service[] = "ledger.ready";
 constexpr int calls_per_connection_max = 1000;
 constexpr int handshake_timeout_ms = 10'000;
-constexpr int ping_interval_ms_min = 5'000;
 constexpr int idle_connection_ms_max = 600'000;
 
 /// Reflection is a plugin of every server in the process, so one without takes it out.
@@ -54,7 +55,12 @@ void set_limits(grpc::ServerBuilder& builder) {
 class GrpcServer final : public RpcServer {
  public:
   GrpcServer(const ServerOptions& options, Address address)
-      : host_(options.ids), log_(host_), ledger_(host_), address_(std::move(address)) {}
+      : host_(options.ids),
+        log_(host_),
+        ledger_(host_),
+        cluster_(host_),
+        peer_(host_, options.introduce),
+        address_(std::move(address)) {}
   ~GrpcServer() override {
     if (server_) stop({});
   }
@@ -68,6 +74,8 @@ class GrpcServer final : public RpcServer {
     builder.AddListeningPort(address_.text(), grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&log_);
     builder.RegisterService(&ledger_);
+    builder.RegisterService(&cluster_);
+    builder.RegisterService(&peer_);
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port == 0) {
       server_.reset();
@@ -81,6 +89,8 @@ class GrpcServer final : public RpcServer {
 
   const std::string& address() const override { return text_; }
   void attach(Node& node) override { host_.attach(node); }
+  void attach_peer(PeerNode& node) override { host_.attach_peer(node); }
+  uint64_t peers_refused() const override { return peer_.refused(); }
   void set_ready(bool ready) override {
     server_->GetHealthCheckService()->SetServingStatus(ready_service, ready);
   }
@@ -98,6 +108,8 @@ class GrpcServer final : public RpcServer {
   Host host_;
   LogService log_;
   LedgerService ledger_;
+  ClusterService cluster_;
+  PeerService peer_;
   Address address_;
   std::string text_;
   std::unique_ptr<grpc::Server> server_;

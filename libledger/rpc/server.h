@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
 namespace ledger::rpc {
@@ -15,12 +16,15 @@ struct ServerOptions {
   std::string listen;       ///< HOST:PORT; port 0 lets the kernel choose.
   bool reflection = true;   ///< On loopback only, whatever this says.
   std::function<Id()> ids;  ///< Makes ids for records that come without one. Any thread.
+  /// Who this node is, now; any thread. Without it, peers are told `busy`.
+  std::function<Introduction()> introduce = {};
 };
 
-/// log.v1.Log, ledger.v1.Ledger, health and reflection on one address.
+/// log.v1.Log, ledger.v1.Ledger, cluster.v1.Cluster, peer.v1.Peer, health and reflection on one
+/// address.
 ///
-/// Until `attach` and from `stop` on every call but health ends with `busy`. Health "" is SERVING
-/// from the start, `ledger.ready` when `set_ready` says so.
+/// Until `attach` and from `stop` on every call but health and a peer's hello ends with `busy`.
+/// Health "" is SERVING from the start, `ledger.ready` when `set_ready` says so.
 ///
 /// Threads: gRPC's own; the members here from one thread, `set_ready` from any.
 class RpcServer {
@@ -35,6 +39,12 @@ class RpcServer {
 
   /// Sends calls to `node`, which must answer until `stop` has returned.
   virtual void attach(Node& node) = 0;
+  /// The same for the streams of peers. They are taken from members of the cluster that
+  /// `introduce` names, and refused where they lead to another member than it.
+  virtual void attach_peer(PeerNode& node) = 0;
+
+  /// How many streams were refused because they led to another cluster or member.
+  virtual uint64_t peers_refused() const = 0;
 
   virtual void set_ready(bool ready) = 0;
 

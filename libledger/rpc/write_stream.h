@@ -87,7 +87,7 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
         end_call(lock);
         if (state_->answers.empty()) give_up(timeout());
       } else {
-        state_->changed.wait_for(lock, cluster_.deadline().left());
+        wait(lock);
       }
     }
   }
@@ -198,11 +198,28 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
     return Kind::decode(std::move(response), count);
   }
 
+  /// Until something comes. A leader that says nothing for a while may have stopped, or be cut off,
+  /// and its connection stand: if another leads by now, what is unanswered goes there.
+  void wait(std::unique_lock<std::mutex>& lock) {
+    const auto something = [&] { return !state_->answers.empty() || state_->call->status; };
+    const Duration patience = std::min<Duration>(silence_max, cluster_.deadline().left());
+    if (state_->changed.wait_for(lock, patience, something)) return;
+    if (cluster_.deadline().passed()) return;
+    lock.unlock();
+    const bool superseded = cluster_.is_superseded(*leader_);
+    lock.lock();
+    if (!superseded || something()) return;
+    cluster_.say(1, state_->call->address + " is silent, and another node leads");
+    end_call(lock);
+    cluster_.lost_leader({});
+  }
+
   void connect(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
     Result<Found> leader = cluster_.leader();
     lock.lock();
     if (!leader) return give_up(std::move(leader).error());
+    leader_ = *leader;
     auto call = std::make_shared<Call>(
         state_, leader->address,
         std::make_unique<typename Kind::Stub>(cluster_.channel(leader->address)));
@@ -230,7 +247,8 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
       failed_ = std::move(error);
       return state_->changed.notify_all();
     }
-    if (!may_retry(code)) return give_up(std::move(error));
+    // While nobody knows what became of the oldest, another try may still tell.
+    if (!may_retry(code) && !state_->items.front()->uncertain) return give_up(std::move(error));
     cluster_.say(1, error.message + ": looking for the leader");
     cluster_.lost_leader(instead);
     backoff_.last = error;
@@ -261,7 +279,8 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
   void give_up(Error error) {
     if (state_->items.front()->uncertain) {
       error = {Code::unknown_outcome,
-               std::string(Kind::what) + " sent, and no answer came: " + error.message,
+               std::string(Kind::what) +
+                   " was sent and may or may not have been written: " + error.message,
                "repeat it with the same id: that is safe"};
     }
     failed_ = std::move(error);
@@ -272,6 +291,7 @@ class WriteStream final : public Writer<typename Kind::Submission, typename Kind
   const size_t window_;
   const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::optional<Error> failed_;  ///< Under the state's mutex, as all below.
+  std::optional<Found> leader_;  ///< Who has the call, if there is one.
   std::string last_address_;
   Backoff backoff_;
 };

@@ -8,7 +8,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t members_max = 9;
-constexpr size_t voters_max = 5;
 
 }  // namespace
 
@@ -16,13 +15,14 @@ Nemesis::Nemesis(Random& random, Cluster& cluster) : random_(random), cluster_(c
   const Plan& plan = cluster.plan();
   always(plan.propose_every, &Nemesis::propose);
   always(plan.read_every, &Nemesis::read);
-  trouble(plan.crash_every, &Nemesis::crash);
+  trouble(plan.crash_every, &Nemesis::crash_some);
   trouble(plan.partition_every, &Nemesis::part);
   trouble(plan.pause_every, &Nemesis::pause);
   trouble(plan.slow_every, &Nemesis::slow);
   trouble(plan.transfer_every, &Nemesis::transfer);
   trouble(plan.change_every, &Nemesis::change);
   if (plan.hasty_changes) trouble(2ms, &Nemesis::change_hastily);
+  if (plan.strand_candidates) trouble(2ms, &Nemesis::strand);
 }
 
 void Nemesis::always(Duration every, void (Nemesis::*act)()) {
@@ -82,17 +82,21 @@ void Nemesis::read() {
   if (Member* member = random_.coin() ? some_leader() : any_up()) cluster_.read(*member);
 }
 
-void Nemesis::crash() {
+void Nemesis::crash_some() {
   const bool all = random_.below(12) == 0;
   for (Member& member : cluster_.members()) {
     if (!all && &member != &random_.pick(cluster_.members())) continue;
     if (!member.up()) continue;
-    cluster_.crash(member);
-    cluster_.schedule(random_.between(1ms, cluster_.plan().down), [this, &member] {
-      if (!member.up()) cluster_.start(member);
-    });
+    crash(member);
     if (!all) return;
   }
+}
+
+void Nemesis::crash(Member& member) {
+  cluster_.crash(member);
+  cluster_.schedule(random_.between(1ms, cluster_.plan().down), [this, &member] {
+    if (!member.up()) cluster_.start(member);
+  });
 }
 
 void Nemesis::part() {
@@ -117,11 +121,59 @@ void Nemesis::part() {
                     [this] { cluster_.network().heal(); });
 }
 
+void Nemesis::strand() {
+  if (stranding_) return;
+  const auto candidate = std::ranges::find_if(cluster_.members(), [](const Member& member) {
+    return member.up() && member.role == raft::Role::candidate &&
+           member.vote.voted_for == member.id && member.vote.term == member.term;
+  });
+  if (candidate == cluster_.members().end()) return;
+  stranding_ = true;
+  ++cluster_.counts()["candidates stranded"];
+  cut_off({candidate->id});
+  const Duration timeout = cluster_.plan().settings.election_timeout;
+  cluster_.schedule(random_.between(timeout, 5 * timeout),
+                    [this, &member = *candidate] { strand_half(member); });
+}
+
+void Nemesis::strand_half(Member& candidate) {
+  if (healed_) {
+    stranding_ = false;
+    return;
+  }
+  std::vector<MemberId> side{candidate.id};
+  for (const Member& member : cluster_.members()) {
+    if (side.size() >= cluster_.members().size() / 2) break;
+    if (&member != &candidate && &member != cluster_.leader()) side.push_back(member.id);
+  }
+  cut_off(side);
+  const Duration timeout = cluster_.plan().settings.election_timeout;
+  cluster_.schedule(random_.between(timeout, 4 * timeout), [this, &candidate] {
+    stranding_ = false;
+    if (healed_) return;
+    if (candidate.up()) crash(candidate);
+    cluster_.network().heal();
+  });
+}
+
+void Nemesis::cut_off(const std::vector<MemberId>& side) {
+  std::vector<MemberId> others;
+  for (const Member& member : cluster_.members()) {
+    if (std::ranges::find(side, member.id) == side.end()) others.push_back(member.id);
+  }
+  cluster_.network().heal();
+  cluster_.network().part(side, others, false);
+  cut_off_ = cluster_.now();
+}
+
 void Nemesis::pause() {
   Member* member = random_.coin() ? cluster_.leader() : any_up();
   if (member == nullptr) return;
   ++cluster_.counts()["pauses"];
-  member->paused_until = cluster_.now() + random_.between(1ms, cluster_.plan().paused);
+  const Duration paused = random_.between(1ms, cluster_.plan().paused);
+  member->paused_until = cluster_.now() + paused;
+  // Who waited for it is heard before all that it has missed.
+  cluster_.schedule(paused, *member, [this, member] { cluster_.read(*member); });
 }
 
 void Nemesis::slow() {
@@ -156,8 +208,12 @@ void Nemesis::change() {
     }
   }
   if (now.voters() <= 1) growing_ = true;
-  if (now.voters() >= voters_max || random_.below(12) == 0) growing_ = false;
-  if (cluster_.plan().hasty_changes) growing_ = now.voters() < 4 || random_.below(4) == 0;
+  if (now.voters() >= cluster_.plan().voters_max || random_.below(12) == 0) growing_ = false;
+  // Then back to four, where two may be a majority of what either of two leaders makes of it.
+  if (cluster_.plan().hasty_changes) {
+    if (now.voters() >= 4 && random_.below(8) != 0) return;
+    growing_ = now.voters() < 4;
+  }
   if (growing_) {
     grow(*leader, now);
   } else {
@@ -166,12 +222,20 @@ void Nemesis::change() {
 }
 
 void Nemesis::change_hastily() {
-  const Member* leader = cluster_.leader();
+  Member* leader = cluster_.leader();
   if (leader == nullptr || leader->term <= hasty_) return;
   hasty_ = leader->term;
   watched_.reset();
-  if (random_.coin()) part();  // So that few hear of it.
-  change();
+  const raft::Configuration configuration = leader->engine->configuration();
+  // So that nobody hears of it, or one other.
+  std::vector<MemberId> side{leader->id};
+  if (random_.coin()) side.push_back(random_.pick(configuration.members).id);
+  cut_off(side);
+  const Duration timeout = cluster_.plan().settings.election_timeout;
+  cluster_.schedule(random_.between(2 * timeout, 6 * timeout), [this, now = cluster_.now()] {
+    if (cut_off_ == now) cluster_.network().heal();
+  });
+  shrink(*leader, configuration);
 }
 
 void Nemesis::grow(Member& leader, raft::Configuration next) {
@@ -201,7 +265,8 @@ void Nemesis::grow(Member& leader, raft::Configuration next) {
 void Nemesis::shrink(Member& leader, raft::Configuration next) {
   const size_t at = random_.below(next.members.size());
   const MemberId victim = next.members[at].id;
-  const bool demote = cluster_.plan().hasty_changes || random_.coin();
+  const bool demote =
+      cluster_.plan().hasty_changes || cluster_.plan().demotes_only || random_.coin();
   if (next.members[at].standing == raft::Standing::voter && demote) {
     next.members[at].standing = raft::Standing::standby;
   } else {

@@ -23,8 +23,10 @@ class Nemesis {
 
   void propose();
   void read();
-  void crash();
+  void crash_some();
+  void crash(Member& member);
   void part();
+  void cut_off(const std::vector<MemberId>& side);
   void pause();
   void slow();
   void transfer();
@@ -34,6 +36,10 @@ class Nemesis {
   /// The leader, or now and then another who believes to be it.
   Member* some_leader();
   void change_hastily();
+  /// Cuts off a candidate in whose term nobody knows of it yet, lets it run through further terms,
+  /// first alone, then with half of the others, and takes it down before it can tell the rest.
+  void strand();
+  void strand_half(Member& candidate);
   void grow(Member& leader, raft::Configuration next);
   void shrink(Member& leader, raft::Configuration next);
   void submit(Member& leader, const raft::Configuration& next);
@@ -43,7 +49,9 @@ class Nemesis {
   bool healed_ = false;
   bool growing_ = true;
   std::optional<MemberId> watched_;
-  Term hasty_;  ///< The last term in whose first moments the operator changed something.
+  Term hasty_;       ///< The last term in whose first moments the operator changed something.
+  Instant cut_off_;  ///< When somebody was last.
+  bool stranding_ = false;
 };
 
 }  // namespace ledger::sim

@@ -56,10 +56,10 @@ Plan hasty(Random& random) {
   plan.weather.loss_ppm = static_cast<uint32_t>(random.below(50'000));
   plan.crash_every = Duration();
   plan.pause_every = Duration();
-  plan.partition_every = random.between(500ms, 3s);
-  plan.parted = 5s;
+  plan.partition_every = random.between(1s, 3s);
+  plan.parted = 1s;
   plan.transfer_every = Duration();
-  plan.change_every = random.between(20ms, 200ms);
+  plan.change_every = random.between(20ms, 100ms);
   plan.hasty_changes = true;
   plan.careless_changes = true;
   return plan;
@@ -76,6 +76,65 @@ Plan duel(Random& random) {
   plan.parted = random.between(200ms, 3s);
   plan.transfer_every = random.between(50ms, 400ms);
   plan.change_every = Duration();
+  return plan;
+}
+
+/// Two voters, one of whom is dismissed and taken back again and again by a leader with a slow disk
+/// that crashes: what it told the other may be more than what it keeps.
+Plan dismissal(Random& random) {
+  Plan plan = anything(random);
+  plan.founders = 2;
+  plan.voters_max = 2;
+  plan.weather.delay = random.between(200us, 2ms);
+  plan.weather.late_ppm = 0;
+  plan.disk = random.between(5ms, 40ms);
+  plan.crash_every = random.between(150ms, 500ms);
+  plan.down = random.between(20ms, 100ms);
+  plan.pause_every = Duration();
+  plan.partition_every = Duration();
+  plan.transfer_every = Duration();
+  plan.change_every = random.between(20ms, 60ms);
+  plan.hasty_changes = false;
+  plan.demotes_only = true;
+  plan.careless_changes = true;
+  return plan;
+}
+
+/// Four voters, half of whom may come to be terms ahead of the other half, which has more entries.
+Plan stranded(Random& random) {
+  Plan plan = anything(random);
+  plan.founders = 4;
+  plan.weather.delay = random.between(5ms, 20ms);
+  plan.weather.late_ppm = 0;
+  plan.propose_every = random.between(10ms, 50ms);
+  plan.crash_every = random.between(2s, 5s);
+  plan.down = random.between(20ms, 200ms);
+  plan.partition_every = Duration();
+  plan.transfer_every = random.between(500ms, 2s);
+  plan.change_every = Duration();
+  plan.hasty_changes = false;
+  plan.strand_candidates = true;
+  return plan;
+}
+
+/// Two voters that cannot do without each other on a network that doubles and delays what they say.
+Plan stutter(Random& random) {
+  Plan plan = anything(random);
+  plan.founders = 2;
+  plan.weather.delay = random.between(5ms, 40ms);
+  plan.weather.loss_ppm = static_cast<uint32_t>(random.between(100'000, 250'000));
+  plan.weather.duplicate_ppm = static_cast<uint32_t>(random.between(100'000, 300'000));
+  plan.weather.late_ppm = static_cast<uint32_t>(random.between(300'000, 500'000));
+  plan.weather.late = random.between(100ms, 300ms);
+  plan.message_entries = random.between(1, 2);
+  plan.propose_every = random.between(10ms, 60ms);
+  plan.crash_every = random.between(1s, 3s);
+  plan.down = random.between(20ms, 200ms);
+  plan.partition_every = random.between(500ms, 1500ms);
+  plan.parted = 800ms;
+  plan.pause_every = Duration();
+  plan.change_every = Duration();
+  plan.hasty_changes = false;
   return plan;
 }
 
@@ -123,7 +182,8 @@ Plan returning(Random& random) {
 
 Plan draw_plan(Random& random) {
   using Draw = Plan (*)(Random&);
-  constexpr Draw draws[] = {anything, anything, anything, hasty, duel, echo, returning};
+  constexpr Draw draws[] = {anything, anything,  anything, hasty,   duel,
+                            echo,     returning, stranded, stutter, dismissal};
   Plan plan = draws[random.below(std::size(draws))](random);
   plan.settings.election_timeout = 300ms;
   plan.settings.heartbeat = 60ms;

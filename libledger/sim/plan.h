@@ -32,6 +32,9 @@ struct Plan {
   Duration change_every{};
   bool hasty_changes = false;     ///< The operator also changes things as soon as somebody leads.
   bool careless_changes = false;  ///< Promotes who has not caught up.
+  bool demotes_only = false;      ///< Removes nobody.
+  size_t voters_max = 5;
+  bool strand_candidates = false;  ///< See Nemesis::strand.
   uint32_t crash_at_vote_ppm = 0;
 };
 

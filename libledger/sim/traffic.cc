@@ -78,11 +78,21 @@ void World::carry(Machine& machine, const raft::Message& message) {
   for (const Duration delay : network_.carry(now_, machine.id, message.to, order)) {
     // Meant for the member, in whatever life it is then.
     schedule(delay, [this, to, message] {
+      if (to->up() && to->replica->gone().contains(message.from)) return refuse(message.from);
       post(*to, [message](node::Replica& replica, node::Now now) {
         return replica.receive(now, message);
       });
     });
   }
+}
+
+/// Who is no member any more is told so, and stops.
+void World::refuse(MemberId from) {
+  Machine* machine = find(from);
+  if (machine == nullptr || !machine->up()) return;
+  ++counts_["refused"];
+  schedule(random_.between(100us, 20ms), *machine,
+           [this, machine] { retire(*machine, Machine::Fate::left); });
 }
 
 // ---- Pulls: as rpc::Peers::pull does them. ----

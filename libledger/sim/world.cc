@@ -389,7 +389,7 @@ void World::arrange_drain(Machine& machine) {
     const bool slow = machine.slow_until > now_;
     delay = slow ? random_.between(ordeal_.disk, ordeal_.disk_slow + ordeal_.disk)
                  : random_.between(ordeal_.disk / 4, ordeal_.disk);
-  } else if (machine.log->waits_for_room() || !machine.log->has_room(0)) {
+  } else if (machine.log->no_space()) {
     delay = full_disk_patience;
   } else if (machine.log->has_preparation()) {
     delay = 4 * ordeal_.disk;

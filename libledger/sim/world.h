@@ -188,6 +188,7 @@ class World {
   void arrange_batch(Machine& machine, MemberId to, Duration delay);
   void send_batch(Machine& machine, MemberId to);
   void carry(Machine& machine, const raft::Message& message);
+  void refuse(MemberId from);
   void follow_pull(Machine& machine);
   void pull_batch(Machine& machine, const node::Pulling& pulling, Index next, MemberId source);
   void break_pull(Machine& machine, uint64_t number, Duration delay);

@@ -57,6 +57,8 @@ class FaultyTarget : public Target {
   Result<void> merge(const Rows& balances) override {
     return pass("merge", [&] { return target_->merge(balances); });
   }
+  bool answers(Duration limit) const override { return target_->answers(limit); }
+  void abandon() override { target_->abandon(); }
 
  private:
   template <class Call>

@@ -1,6 +1,8 @@
 #include "sql/postgres_connection.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -52,8 +54,13 @@ ConnectPolicy::ConnectPolicy(const Opening& opening)
 ConnectPolicy::handle ConnectPolicy::do_startconnect(handle before) {
   if (before != nullptr) return before;
   const std::string name = application_name(opening_);
-  const char* const keys[] = {"dbname", "application_name", "client_encoding", nullptr};
-  const char* const values[] = {opening_.address.c_str(), name.c_str(), "UTF8", nullptr};
+  // What stands before dbname are defaults, which the URI may set otherwise. A host that went away
+  // takes no packet: the kernel gives it up after half a minute, where its own way is hours.
+  const char* const keys[] = {
+      "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+      "dbname",          "application_name",    "client_encoding",  nullptr};
+  const char* const values[] = {"10",         "5",    "4",    "30000", opening_.address.c_str(),
+                                name.c_str(), "UTF8", nullptr};
   raw_ = PQconnectStartParams(keys, values, 1);
   if (raw_ == nullptr) throw std::bad_alloc();
   PQsetErrorVerbosity(raw_, PQERRORS_VERBOSE);
@@ -96,10 +103,23 @@ Connection::Connection(const Opening& opening) : connection_base(policy_), polic
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   inhibit_reactivation(true);
 #pragma GCC diagnostic pop
+  socket_ = fcntl(PQsocket(raw()), F_DUPFD_CLOEXEC, 3);
 }
 
 Connection::~Connection() noexcept {
   close();
+  if (socket_ >= 0) ::close(socket_);
+}
+
+void Connection::cut() const {
+  if (socket_ >= 0) shutdown(socket_, SHUT_RDWR);
+}
+
+bool is_alive(const Opening& opening, Duration limit) {
+  const std::string seconds = std::to_string(std::max<int64_t>(limit / std::chrono::seconds(1), 1));
+  const char* const keys[] = {"dbname", "connect_timeout", nullptr};
+  const char* const values[] = {opening.address.c_str(), seconds.c_str(), nullptr};
+  return PQpingParams(keys, values, 1) != PQPING_NO_RESPONSE;
 }
 
 void Faults::debug(std::string_view text) const {

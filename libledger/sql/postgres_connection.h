@@ -35,10 +35,16 @@ class Connection : public pqxx::connection_base {
   ~Connection() noexcept;
 
   PGconn* raw() const { return policy_.raw(); }
+  /// Ends the connection under whoever uses it now. Any thread.
+  void cut() const;
 
  private:
   ConnectPolicy policy_;
+  int socket_ = -1;  ///< Our own name for libpq's socket, good even after libpq has closed its own.
 };
+
+/// Whether the server takes connections, asked for about `limit`: whoever asks needs no password.
+bool is_alive(const Opening& opening, Duration limit);
 
 /// Makes errors of exceptions and SQLSTATEs.
 class Faults {

@@ -1,6 +1,7 @@
 // A target in PostgreSQL: the module postgres.so, loaded when one is used (sql/open.h).
 #include <charconv>
 #include <memory>
+#include <utility>
 
 #include "sql/cells.h"
 #include "sql/copy.h"
@@ -92,17 +93,7 @@ class PostgresTarget : public Target {
  public:
   /// Throws what libpqxx throws.
   explicit PostgresTarget(Opening opening)
-      : opening_(std::move(opening)), faults_(opening_), connection_(opening_) {
-    pqxx::nontransaction setup(connection_);
-    // What the database, the role or the URI may have set otherwise. The schema's name is of plain
-    // characters (parse_target).
-    setup.exec0("SET search_path = " + setup.quote_name(opening_.schema));
-    for (const char* setting :
-         {"synchronous_commit = on", "client_min_messages = warning", "statement_timeout = 0",
-          "idle_in_transaction_session_timeout = 0", "lock_timeout = 0"}) {
-      setup.exec0(std::string("SET ") + setting);
-    }
-  }
+      : opening_(std::move(opening)), faults_(opening_), connection_(opening_) {}
 
   const std::string& display() const override { return opening_.display; }
   Amounts amounts(Amounts) const override { return Amounts::numeric; }
@@ -119,6 +110,8 @@ class PostgresTarget : public Target {
   Result<bool> move(Offset from, const Watermark& to) override;
   Result<void> insert(const Rows& rows) override { return copy(rows, ours(rows.table->name)); }
   Result<void> merge(const Rows& balances) override;
+  bool answers(Duration limit) const override { return is_alive(opening_, limit); }
+  void abandon() override { connection_.cut(); }
 
  private:
   /// Runs `work`, and makes an error of what it throws.
@@ -131,6 +124,7 @@ class PostgresTarget : public Target {
     }
   }
 
+  void set_up();
   Result<void> run(const std::vector<std::string>& statements);
   Error locked_by_whom();
   Result<Watermark> read_watermark();
@@ -152,12 +146,29 @@ class PostgresTarget : public Target {
   Faults faults_;
   Connection connection_;
   std::unique_ptr<pqxx::transaction_base> transaction_;
+  bool set_up_ = false;
   bool staged_ = false;  ///< In this transaction.
   int cursors_ = 0;
 };
 
+/// Settles what the database, the role or the URI may have set otherwise, before the first
+/// statement of ours: no earlier, so that whoever watches over the calls watches over this too.
+/// Throws.
+void PostgresTarget::set_up() {
+  if (std::exchange(set_up_, true)) return;
+  pqxx::nontransaction setup(connection_);
+  // The schema's name is of plain characters (parse_target).
+  setup.exec0("SET search_path = " + setup.quote_name(opening_.schema));
+  for (const char* setting :
+       {"synchronous_commit = on", "client_min_messages = warning", "statement_timeout = 0",
+        "idle_in_transaction_session_timeout = 0", "lock_timeout = 0"}) {
+    setup.exec0(std::string("SET ") + setting);
+  }
+}
+
 Result<void> PostgresTarget::lock() {
   try {
+    set_up();
     pqxx::nontransaction session(connection_);
     const auto wait_ms = std::max<int64_t>(opening_.lock_timeout / Duration(1'000'000), 1);
     session.exec0("SET lock_timeout = " + std::to_string(wait_ms));
@@ -200,6 +211,7 @@ Error PostgresTarget::locked_by_whom() {
 Result<void> PostgresTarget::begin(Access access) {
   staged_ = false;
   return guarded([&]() -> Result<void> {
+    set_up();
     if (access == Access::write) {
       transaction_ = std::make_unique<pqxx::work>(connection_);
     } else {

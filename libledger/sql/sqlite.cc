@@ -1,6 +1,7 @@
 #include "sql/sqlite.h"
 
 #include <cerrno>
+#include <filesystem>
 
 namespace ledger::sql {
 
@@ -15,6 +16,12 @@ Result<Sqlite> Sqlite::open(const Opening& opening) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(opening.address.c_str(), &opened, flags, nullptr);
   out.database_.reset(opened);
+  if (opening.write && opening.create) {
+    const std::filesystem::path directory =
+        std::filesystem::absolute(opening.address).parent_path();
+    std::error_code unreadable;
+    out.may_not_make_ = std::filesystem::is_directory(directory, unreadable);
+  }
   if (code != SQLITE_OK) return tl::unexpected(out.error(code, "open"));
   // A file may have been made by anybody: its views and triggers may call nothing unsafe, and
   // nobody writes to its schema but by SQL.
@@ -70,7 +77,8 @@ Error Sqlite::error(int code, std::string_view doing) const {
       return {Code::replay_locked, "another replay holds " + display_,
               "wait, or choose another file"};
     case SQLITE_CANTOPEN:
-      if (system == ENOENT || system == ENOTDIR) {
+      // Where it may not make the file, SQLite tries once more without making it: ENOENT as well.
+      if ((system == ENOENT || system == ENOTDIR) && !may_not_make_) {
         return {Code::no_such_file, display_ + " does not exist", "check the path"};
       }
       [[fallthrough]];

@@ -77,6 +77,7 @@ class Sqlite {
   std::unique_ptr<sqlite3, Close> database_;
   std::string display_;
   std::function<void(std::string_view)> debug_;
+  bool may_not_make_ = false;  ///< The file was to be made, in a directory that is there.
 };
 
 /// Registers `decimal_sum(TEXT)`: the exact sum of decimal numbers as text, as an aggregate and

@@ -91,6 +91,14 @@ class Target {
   virtual Result<void> insert(const Rows& rows) = 0;
   /// Adds or replaces rows of `balances`, each account at most once.
   virtual Result<void> merge(const Rows& balances) = 0;
+
+  /// Whether the database still answers, asked beside the call that is under way, for about
+  /// `limit`. A statement may rightly take longer than any limit; a server that is stopped, or
+  /// behind a dead link, looks the same from within the call. Any thread.
+  virtual bool answers(Duration /*limit*/) const { return true; }
+  /// Makes the call that is under way fail, and all later ones: `database_unreachable`, or
+  /// `unknown_outcome` of a commit. Any thread.
+  virtual void abandon() {}
 };
 
 /// How a target is opened.

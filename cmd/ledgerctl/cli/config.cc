@@ -82,8 +82,17 @@ std::optional<std::vector<std::string>> texts(const toml::node& node, Type type)
     case Type::boolean:
       if (const auto* flag = node.as_boolean()) return {{flag->get() ? "true" : "false"}};
       return std::nullopt;
-    case Type::table:
-      return node.is_table() ? std::optional(std::vector<std::string>{"table"}) : std::nullopt;
+    case Type::table: {
+      const toml::table* table = node.as_table();
+      if (!table) return std::nullopt;
+      std::vector<std::string> all;
+      for (const auto& [key, element] : *table) {
+        const auto* text = element.as_string();
+        if (!text) return std::nullopt;
+        all.push_back(fmt::format("{}={}", key.str(), text->get()));
+      }
+      return all;
+    }
     case Type::texts: {
       if (const auto* text = node.as_string()) return {{text->get()}};
       const toml::array* array = node.as_array();
@@ -112,7 +121,7 @@ std::string_view wanted(Type type) {
     case Type::boolean:
       return "true or false";
     case Type::table:
-      return "a table";
+      return "a table of strings";
   }
   return "something else";
 }

@@ -15,7 +15,7 @@ namespace ledger::cli {
 class Config {
  public:
   struct Value {
-    std::vector<std::string> texts;  ///< One, unless the key takes a list.
+    std::vector<std::string> texts;  ///< One, unless the key takes a list or a table: `name=text`.
     std::string where;               ///< `config.toml:3:1`
   };
 

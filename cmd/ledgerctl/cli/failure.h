@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct Failure : Error {
 
   std::string_view code_name() const { return verdict.empty() ? name(code) : verdict; }
 };
+
+/// What to do about `code` where nobody who knew more has said it: every error has a hint.
+std::string_view usual_hint(Code code);
 
 /// A value, or a failure with all it can tell.
 template <class T>

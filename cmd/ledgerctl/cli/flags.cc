@@ -7,20 +7,14 @@ namespace ledger::cli {
 namespace {
 
 constexpr auto later_commands = std::to_array<std::string_view>({
-    "member list",     "member join",    "member leave",
-    "member remove",   "member replace", "member transfer-leadership",
-    "log checkpoint",  "log diff",       "log redact",
-    "account set",     "account close",  "account reopen",
-    "account history", "tx settle",      "tx reverse",
-    "tx import",       "tx explain",     "tx prove",
-    "prove check",     "replay what-if", "backup create",
-    "backup verify",   "backup restore", "dev up",
-    "dev down",        "dev rm",         "dev list",
-    "dev status",      "dev env",        "dev logs",
-    "dev start",       "dev stop",       "dev kill",
-    "dev restart",     "dev pause",      "dev resume",
-    "dev partition",   "dev heal",       "tls init",
-    "bench",           "doctor",         "completion",
+    "member join",   "log checkpoint", "log diff",        "log redact",  "account set",
+    "account close", "account reopen", "account history", "tx settle",   "tx reverse",
+    "tx import",     "tx explain",     "tx prove",        "prove check", "replay what-if",
+    "backup create", "backup verify",  "backup restore",  "dev up",      "dev down",
+    "dev rm",        "dev list",       "dev status",      "dev env",     "dev logs",
+    "dev start",     "dev stop",       "dev kill",        "dev restart", "dev pause",
+    "dev resume",    "dev partition",  "dev heal",        "tls init",    "bench",
+    "doctor",        "completion",
 });
 
 struct LaterFlag {
@@ -36,10 +30,7 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
     {"", "--tls-server-name"},
     {"node start", "--gossip"},
     {"node start", "--http"},
-    {"node start", "--advertise"},
-    {"node start", "--bootstrap-expect"},
     {"node start", "--join"},
-    {"node start", "--peers"},
     {"node start", "--gossip-key"},
     {"node start", "--enable-fault-injection"},
     {"node start", "--check"},

@@ -15,13 +15,17 @@ namespace {
 constexpr auto line_interval = std::chrono::seconds(10);
 constexpr auto bar_interval = std::chrono::milliseconds(100);
 
+std::string_view hint_of(const Failure& failure) {
+  return failure.hint.empty() ? usual_hint(failure.code) : std::string_view(failure.hint);
+}
+
 std::string error_json(const Failure& failure) {
   json::Object object("error");
   object.add("code", failure.code_name())
       .add("exit", exit_code(failure.code))
       .add("retryable", retryable(failure.code))
       .add("message", failure.message);
-  if (!failure.hint.empty()) object.add("hint", failure.hint);
+  object.add("hint", hint_of(failure));
   if (!failure.tried.empty()) {
     std::vector<std::string> endpoints;
     for (const Tried& tried : failure.tried) {
@@ -64,9 +68,7 @@ void Report::error(const Failure& failure) {
       }
       text += '\n';
     }
-    if (!failure.hint.empty()) {
-      text += fmt::format("  hint: {}\n", escaped(failure.hint, Escape::line));
-    }
+    text += fmt::format("  hint: {}\n", escaped(hint_of(failure), Escape::line));
     write(text);
   }
   if (!failure.detail.empty()) debug(failure.detail, 2);

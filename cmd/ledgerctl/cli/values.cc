@@ -7,6 +7,7 @@
 #include <charconv>
 #include <span>
 
+#include "base/node_name.h"
 #include "base/time.h"
 #include "cli/text.h"
 
@@ -188,10 +189,7 @@ Result<std::string> parse_choice(std::string_view where, std::string_view text,
 }
 
 Result<std::string> parse_node_name(std::string_view where, std::string_view text) {
-  constexpr std::array<std::string_view, 4> words = {"leader", "followers", "any-follower", "all"};
-  const auto allowed = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-'; };
-  if (text.empty() || text.size() > 32 || text[0] == '-' || !std::ranges::all_of(text, allowed) ||
-      std::ranges::find(words, text) != words.end()) {
+  if (!valid_node_name(text)) {
     return invalid(where, text, "a node name",
                    "up to 32 of a-z, 0-9 and -, not leader, followers, any-follower or all");
   }

@@ -1,0 +1,48 @@
+// How a node without a cluster comes to one by a static list of peers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/entry.h"
+#include "base/result.h"
+#include "rpc/peer_ports.h"
+
+namespace ledger::node {
+
+/// One of `--peers`, and what it said of itself when it was asked last.
+struct Contact {
+  std::string name;
+  std::string address;
+  std::optional<rpc::Introduction> answer = {};
+};
+
+/// What a node does about its cluster.
+struct Formation {
+  enum class Way : uint8_t {
+    found,  ///< Draw a cluster id and found it with `founders`.
+    adopt,  ///< Begin with `founding`, the first entry of a cluster that was founded with us.
+    join,   ///< Begin with nothing and ask to be taken in.
+  };
+  Way way = Way::join;
+  Id cluster;                          ///< adopt, join.
+  raft::Configuration founders;        ///< found.
+  std::optional<Entry> founding = {};  ///< adopt.
+};
+
+/// Decides from what the others answered; nothing: ask them again.
+///
+/// With `expect` of N the first of the N first names founds, once each of the N has said that it
+/// belongs to no cluster and waits too: so a founder that lost its disk joins what it founded. All
+/// N begin with the same first entry, so each is a voter from the start.
+///
+/// `contacts` are the others, without ourselves. Errors: `config_invalid` where a name and an
+/// address do not belong together, `cluster_id_mismatch` where the others belong to several.
+Result<std::optional<Formation>> form(const rpc::Introduction& self, size_t expect,
+                                      const std::vector<Contact>& contacts);
+
+/// The first entry of a cluster's log.
+Entry founding_entry(const raft::Configuration& founders, Time now);
+
+}  // namespace ledger::node

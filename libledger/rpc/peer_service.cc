@@ -1,0 +1,234 @@
+#include "rpc/peer_service.h"
+
+#include <cassert>
+#include <cinttypes>
+#include <cstdio>
+#include <utility>
+
+#include "rpc/calls.h"
+
+namespace ledger::rpc {
+namespace {
+
+namespace peerv1 = ::peer::v1;
+
+std::string text(MemberId id) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016" PRIx64, id.value);
+  return digits;
+}
+
+/// Sends entries, one frame at a time; reads the next once the last is on its way.
+class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesResponse>,
+                          public OpenCall,
+                          public std::enable_shared_from_this<EntriesCall> {
+ public:
+  EntriesCall(Host& host, PeerNode& node, const EntriesAsked& asked)
+      : host_(host), node_(node), asked_(asked) {}
+
+  static EntriesCall* start(Host& host, PeerNode& node, const EntriesAsked& asked) {
+    auto call = std::make_shared<EntriesCall>(host, node, asked);
+    call->self_ = call;
+    host.add(call);
+    call->fetch_soon();
+    return call.get();
+  }
+
+  void close() override {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = host_.absent();  // Whoever fetches or writes will see it.
+  }
+
+  void OnWriteDone(bool ok) override {
+    const std::lock_guard lock(mutex_);
+    if (!ok) end_ = grpc::Status::CANCELLED;
+    if (end_) return Finish(*end_);
+    fetch_soon();
+  }
+
+  void OnDone() override {
+    host_.remove(this);
+    const auto last = std::move(self_);
+  }
+
+ private:
+  /// The disk may be slow, and the threads that brought us here are the network's.
+  void fetch_soon() {
+    on_grpc_thread([self = shared_from_this()] { self->fetch(); });
+  }
+
+  void fetch() {
+    Result<std::vector<Entry>> entries;
+    if (asked_.from < asked_.end) entries = node_.entries(asked_, frame_bytes_wanted);
+    if (entries && !entries->empty()) {
+      assert(entries->front().index == asked_.from && entries->back().index < asked_.end);
+      seal(encode_entries(*entries), *response_.mutable_frame());
+      asked_.from = entries->back().index + 1;
+      asked_.term.reset();  // It was the first one's.
+    }
+    const std::lock_guard lock(mutex_);
+    if (!entries && !end_) end_ = to_status(entries.error());
+    if (entries && entries->empty() && !end_) end_ = grpc::Status::OK;
+    if (end_) return Finish(*end_);
+    StartWrite(&response_);
+  }
+
+  Host& host_;
+  PeerNode& node_;
+  EntriesAsked asked_;                 ///< What is still to be sent.
+  std::shared_ptr<EntriesCall> self_;  ///< Until gRPC is done with us.
+  peerv1::EntriesResponse response_;
+  std::mutex mutex_;
+  std::optional<grpc::Status> end_;  ///< How the call is to end.
+};
+
+}  // namespace
+
+/// Reads messages and gives them to the node, one frame at a time.
+class PeerService::Incoming final
+    : public grpc::ServerBidiReactor<peerv1::MessagesRequest, peerv1::MessagesResponse>,
+      public OpenCall,
+      public std::enable_shared_from_this<Incoming> {
+ public:
+  explicit Incoming(PeerService& service) : service_(service) {}
+
+  void begin() {
+    self_ = shared_from_this();
+    service_.host_.add(self_);
+    const std::lock_guard lock(mutex_);
+    if (!finished_) StartRead(&request_);
+  }
+
+  void close() override { end(service_.host_.absent()); }
+  void end(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = status;
+    end_now();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return end(grpc::Status::OK);
+    const Result<void> taken = node_ == nullptr ? take_route() : take_frame();
+    if (!taken) return end(to_status(taken.error()));
+    const std::lock_guard lock(mutex_);
+    if (!finished_) StartRead(&request_);
+  }
+
+  void OnWriteDone(bool) override {
+    const std::lock_guard lock(mutex_);
+    writing_ = false;
+    end_now();
+  }
+
+  void OnDone() override {
+    service_.host_.remove(this);
+    const auto last = std::move(self_);
+  }
+
+ private:
+  Result<void> take_route() {
+    route_ = TRY(service_.check(request_.route()));
+    PeerNode* node = service_.host_.peer_node();
+    if (node == nullptr) return tl::unexpected(service_.host_.absent_error());
+    node_ = node;
+    service_.replace(shared_from_this(), route_.from);
+    const std::lock_guard lock(mutex_);
+    if (end_) return {};
+    writing_ = true;
+    StartWrite(&response_);
+    return {};
+  }
+
+  Result<void> take_frame() {
+    if (!request_.has_frame()) return fail(Code::bad_input, "a request without a frame");
+    const Bytes body = TRY(open(request_.frame()));
+    std::vector<raft::Message> messages = TRY(decode_messages(body, route_.from, route_.to));
+    if (messages.empty() || node_->receive(route_.from, std::move(messages))) return {};
+    return fail(Code::no_such_member,
+                "member " + text(route_.from) + " has been taken out of the cluster",
+                "start it with an empty directory to take it in again");
+  }
+
+  /// Under the lock: ends the call if it is to end and no write is under way.
+  void end_now() {
+    if (!end_ || writing_ || std::exchange(finished_, true)) return;
+    Finish(*end_);
+  }
+
+  PeerService& service_;
+  std::shared_ptr<Incoming> self_;  ///< Until gRPC is done with us.
+  PeerNode* node_ = nullptr;        ///< Once the route is right.
+  Route route_;
+  peerv1::MessagesRequest request_;
+  const peerv1::MessagesResponse response_;
+  std::mutex mutex_;
+  std::optional<grpc::Status> end_;  ///< How the call is to end.
+  bool writing_ = false;
+  bool finished_ = false;
+};
+
+Result<Route> PeerService::check(const peerv1::Route& from) {
+  if (!introduce_) return tl::unexpected(host_.absent_error());
+  const Introduction self = introduce_();
+  if (self.cluster == Id()) return tl::unexpected(host_.absent_error());
+  const Route route = TRY(from_message(from));
+  if (route.cluster != self.cluster) {
+    ++refused_;
+    return fail(Code::cluster_id_mismatch,
+                "member " + text(route.from) + " of cluster " + route.cluster.text() + " asks " +
+                    self.name + " of cluster " + self.cluster.text(),
+                "has its data directory been copied, or its address been given away?");
+  }
+  if (route.to != self.member || route.from == self.member || route.from == MemberId()) {
+    ++refused_;
+    return fail(Code::peer_unreachable,
+                "member " + text(route.from) + " asks for member " + text(route.to) + ", and " +
+                    self.name + " is " + text(self.member),
+                "has a member got another's address?");
+  }
+  return route;
+}
+
+void PeerService::replace(const std::shared_ptr<Incoming>& call, MemberId from) {
+  std::shared_ptr<Incoming> older;
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(incoming_, [](const auto& other) { return other.second.expired(); });
+    std::weak_ptr<Incoming>& place = incoming_[from];
+    older = place.lock();
+    place = call;
+  }
+  if (older) {
+    older->end(to_status(Error{Code::busy, "a newer stream of the same member has come"}));
+  }
+}
+
+grpc::ServerUnaryReactor* PeerService::Hello(Context* context, const peerv1::HelloRequest*,
+                                             peerv1::HelloResponse* response) {
+  if (!introduce_) return finished(context, host_.absent());
+  to_message(introduce_(), *response);
+  return finished(context, grpc::Status::OK);
+}
+
+grpc::ServerBidiReactor<peerv1::MessagesRequest, peerv1::MessagesResponse>* PeerService::Messages(
+    Context*) {
+  const auto call = std::make_shared<Incoming>(*this);
+  call->begin();
+  return call.get();
+}
+
+grpc::ServerWriteReactor<peerv1::EntriesResponse>* PeerService::Entries(
+    Context*, const peerv1::EntriesRequest* request) {
+  const auto failed = [](const Error& error) {
+    return new FailedStream<peerv1::EntriesResponse>(to_status(error));
+  };
+  const Result<Route> route = check(request->route());
+  if (!route) return failed(route.error());
+  const Result<EntriesAsked> asked = from_message(*request);
+  if (!asked) return failed(asked.error());
+  PeerNode* node = host_.peer_node();
+  if (node == nullptr) return failed(host_.absent_error());
+  return EntriesCall::start(host_, *node, *asked);
+}
+
+}  // namespace ledger::rpc
