@@ -164,7 +164,12 @@ Result<Instant> Replica::turn(Now now) {
   readers_.advance(history_.applied(), history_.end(), BookView(history_), now.instant);
 
   const bool idle = log_.synced_index() == log_.last_index();
-  if (idle) behind_since_.reset();
+  if (idle) {
+    behind_since_.reset();
+  } else if (log_.synced_index() != synced_then_) {
+    behind_since_ = now.instant;  // Under steady load it always owes something.
+  }
+  synced_then_ = log_.synced_index();
   Instant wake = wake_;
   if (idle_since_) {
     if (now.instant - *idle_since_ >= idle_after && idle) {

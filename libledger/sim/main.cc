@@ -21,7 +21,8 @@ struct Options {
   bool consensus = false;
   std::vector<unsigned> without;
   std::string mistake;
-  std::vector<std::string> planted;
+  bool planted = false;
+  std::vector<std::string> mistakes;
   bool narrate = false;
   bool quiet = false;
   bool forever = false;
@@ -114,12 +115,11 @@ int main(int argc, char** argv) {
   app.add_flag("--quiet", options.quiet, "Print failing seeds and the totals only");
   app.add_flag("--forever", options.forever, "Go on until told to stop");
   app.add_option("--mistake", options.mistake, "Make this mistake");
-  CLI::Option* planted = app.add_option("--planted", options.planted,
-                                        "Make each of these mistakes, all where none is named, and "
-                                        "say which seed shows it");
-  planted->expected(0, -1);
+  app.add_flag("--planted", options.planted,
+               "Make one mistake after the other and say which seed shows it");
+  app.add_option("mistakes", options.mistakes, "Which, with --planted; all where none is named");
   CLI11_PARSE(app, argc, argv);
-  if (planted->count() > 0) return show_mutants(options.planted, options.seed, options.seeds);
+  if (options.planted) return show_mutants(options.mistakes, options.seed, options.seeds);
   if (!options.mistake.empty() && !plant(options.mistake)) {
     std::cerr << "no such mistake, or not in this build: " << options.mistake << '\n';
     return 64;
