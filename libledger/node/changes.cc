@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace ledger::node {
 namespace {
 
@@ -202,7 +204,8 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
     const raft::Member gone{change.member, raft::Standing::standby, change.name, {}};
     return {.answer = rpc::Changed{gone, {}, scene.term, /*already=*/true}};
   }
-  if (!change.force && target->standing == raft::Standing::voter) {
+  if (!change.force && target->standing == raft::Standing::voter &&
+      !planted(Mistake::quorum_not_asked)) {
     const Quorum quorum = without_target(scene, *target, *asked.since);
     const bool hopeless = quorum.voters == 0 || scene.now - *asked.since >= answer_patience;
     if (!quorum.holds() && !hopeless) return {};
@@ -214,7 +217,7 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
                 failure(Code::member_alive, fmt::format("{} is alive", target->name),
                         fmt::format("`ledgerctl member leave {} --yes`", target->name)))};
   }
-  if (target->id == scene.self) {
+  if (target->id == scene.self && !planted(Mistake::leader_removes_itself)) {
     // A leader never removes itself: the next one does, when it is asked again.
     const raft::Member* heir = best_other(scene);
     if (heir == nullptr) {
