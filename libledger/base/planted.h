@@ -53,7 +53,7 @@ enum class Mistake {
 };
 
 #ifdef LEDGER_PLANTED
-constexpr std::array mistake_names = {
+inline constexpr std::array mistake_names = {
     std::string_view("none"),
 #define LEDGER_MISTAKE_TEXT(name) std::string_view(#name),
     LEDGER_MISTAKES(LEDGER_MISTAKE_TEXT)
