@@ -23,6 +23,8 @@
 #include "base/crc32c.h"
 #include "base/record.h"
 #include "log/v1/log.grpc.pb.h"
+#include "rpc/limits.h"
+#include "rpc/process.h"
 
 using namespace ledger;
 using Clock = std::chrono::steady_clock;
@@ -154,11 +156,14 @@ std::pair<double, double> probe_disk(const std::string& directory) {
   return {large, small};
 }
 
+/// As our own client has them: what gRPC does by default would be measured with the node.
 grpc::ChannelArguments arguments() {
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(8 << 20);
-  arguments.SetInt("grpc.use_local_subchannel_pool", 1);
-  arguments.SetInt("grpc.enable_http_proxy", 0);
+  arguments.SetMaxReceiveMessageSize(rpc::response_bytes_max);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, rpc::read_chunk_bytes_max);
   return arguments;
 }
 
@@ -271,6 +276,7 @@ double read_stream(logpb::v1::Log::Stub& stub) {
 
 int main() {
   setvbuf(stdout, nullptr, _IOLBF, 0);
+  rpc::prepare_process();
   const char* program = std::getenv("LEDGERCTL");
   if (program == nullptr) give_up("LEDGERCTL names no program");
   const char* base = std::getenv("TMPDIR");

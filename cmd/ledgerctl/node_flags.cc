@@ -99,10 +99,11 @@ Result<Peers> parse_peers(const std::vector<Text>& texts) {
 
 /// A host that others can reach, alone.
 Result<std::string> parse_host(const Text& text) {
-  const bool v6 = text.text.find(':') != std::string::npos && !text.text.starts_with('[');
+  const auto colons = std::ranges::count(text.text, ':');
+  const bool v6 = colons > 1 && !text.text.starts_with('[');
   const std::string host = v6 ? "[" + text.text + "]" : text.text;
   const Result<Endpoint> endpoint = parse_endpoint(text.where, host + ":1");
-  if (!endpoint || endpoint->host == "0.0.0.0" || endpoint->host == "::") {
+  if (!endpoint || colons == 1 || endpoint->host == "0.0.0.0" || endpoint->host == "::") {
     return fail(Code::invalid_value,
                 fmt::format("{}: '{}' is not a host that others can reach", text.where,
                             escaped(text.text, Escape::line)),

@@ -91,50 +91,98 @@ Result<book::Decision> History::recall(Offset offset, std::string* record_bytes)
   return book::decide(book_, found.stamp, found.record, verdict);
 }
 
+/// A batch of decided records as it is gathered, entry by entry.
+class History::Gathering {
+ public:
+  Gathering(Offset from, Offset end, size_t bytes_max)
+      : from_(from), end_(end), bytes_max_(bytes_max), next_(from) {
+    decided_.first = from;
+    decided_.as_of = end;
+  }
+
+  bool wants_more() const { return next_ < end_ && decided_.records.size() < bytes_max_; }
+  size_t bytes_left() const { return bytes_max_ - decided_.records.size(); }
+  Offset next() const { return next_; }
+
+  /// Takes of `entry` what is wanted: nothing where even its first record is too large for what is
+  /// left. Errors: `offset_gap`.
+  Result<void> take(const Entry& entry) {
+    if (next_ < entry.base_offset || next_ >= entry.next_offset()) {
+      return fail(Code::offset_gap,
+                  fmt::format("entry {} holds offsets {} to {}, {} is missing", entry.index.value,
+                              entry.base_offset.value, entry.next_offset().value, next_.value));
+    }
+    // Whole entries are copied in one piece; only the first and the last may be cut.
+    Cursor cursor(entry.bytes());
+    for (Offset skip = entry.base_offset; skip < next_; ++skip) take_record(cursor);
+    const Bytes rest = cursor.rest();
+    const Offset first = next_;
+    if (entry.next_offset() <= end_ && decided_.records.size() + rest.size() <= bytes_max_) {
+      next_ = entry.next_offset();
+      cursor = Cursor(Bytes());
+    } else {
+      while (next_ < std::min(end_, entry.next_offset()) &&
+             (next_ == from_ ||
+              decided_.records.size() + (rest.size() - cursor.rest().size()) < bytes_max_)) {
+        take_record(cursor);
+        ++next_;
+      }
+    }
+    if (next_ == first) return {};
+    decided_.records.append(rest.substr(0, rest.size() - cursor.rest().size()));
+    const auto skipped = static_cast<int64_t>(first - entry.base_offset);
+    decided_.runs.push_back({.count = static_cast<uint32_t>(next_ - first),
+                             .recorded = Time{entry.recorded.ns + skipped},
+                             .term = entry.term,
+                             .rules = entry.rules});
+    return {};
+  }
+
+  book::Decided finish(const Verdicts& verdicts) {
+    verdicts.list(from_, next_, decided_.verdicts, decided_.details);
+    return std::move(decided_);
+  }
+
+ private:
+  const Offset from_;
+  const Offset end_;
+  const size_t bytes_max_;
+  Offset next_;
+  book::Decided decided_;
+};
+
 Result<book::Decided> History::decided(Offset from, Offset end, size_t bytes_max) const {
   const Index end_index(applied_shared_.load(std::memory_order_acquire) + 1);
   if (end > this->end() || from >= end) {
     return fail(Code::out_of_range, fmt::format("offset {} is past the end (next is {})",
                                                 from.value, this->end().value));
   }
-  const std::vector<Entry> entries = TRY(log_.read_at(from, end_index, bytes_max));
-  book::Decided decided;
-  decided.first = from;
-  decided.as_of = end;
-  Offset next = from;
-  for (const Entry& entry : entries) {
-    if (next >= end || decided.records.size() >= bytes_max) break;
-    if (next < entry.base_offset || next >= entry.next_offset()) {
-      return fail(Code::offset_gap,
-                  fmt::format("entry {} holds offsets {} to {}, {} is missing", entry.index.value,
-                              entry.base_offset.value, entry.next_offset().value, next.value));
-    }
-    // Whole entries are copied in one piece; only the first and the last may be cut.
-    Cursor cursor(entry.bytes());
-    for (Offset skip = entry.base_offset; skip < next; ++skip) take_record(cursor);
-    const Bytes rest = cursor.rest();
-    const Offset first = next;
-    if (entry.next_offset() <= end && decided.records.size() + rest.size() <= bytes_max) {
-      next = entry.next_offset();
-      cursor = Cursor(Bytes());
-    } else {
-      while (next < std::min(end, entry.next_offset()) &&
-             (next == from ||
-              decided.records.size() + (rest.size() - cursor.rest().size()) < bytes_max)) {
-        take_record(cursor);
-        ++next;
-      }
-    }
-    if (next == first) break;
-    decided.records.append(rest.substr(0, rest.size() - cursor.rest().size()));
-    const auto skipped = static_cast<int64_t>(first - entry.base_offset);
-    decided.runs.push_back({.count = static_cast<uint32_t>(next - first),
-                            .recorded = Time{entry.recorded.ns + skipped},
-                            .term = entry.term,
-                            .rules = entry.rules});
+  Gathering gathering(from, end, bytes_max);
+  if (const std::optional<Entry> cut = cut_at(from)) TRY(gathering.take(*cut));
+  if (!gathering.wants_more()) return gathering.finish(verdicts_);
+
+  Result<std::vector<Entry>> entries =
+      log_.read_at(gathering.next(), end_index, gathering.bytes_left());
+  if (!entries) {
+    // What was gathered stands; the next call will say what is wrong behind it.
+    if (gathering.next() == from) return tl::unexpected<Error>(entries.error());
+    return gathering.finish(verdicts_);
   }
-  verdicts_.list(from, next, decided.verdicts, decided.details);
-  return decided;
+  for (const Entry& entry : *entries) {
+    if (!gathering.wants_more()) break;
+    TRY(gathering.take(entry));
+    if (gathering.next() >= entry.next_offset()) continue;
+    const std::lock_guard lock(cut_mutex_);
+    cut_ = entry;
+    break;
+  }
+  return gathering.finish(verdicts_);
+}
+
+std::optional<Entry> History::cut_at(Offset offset) const {
+  const std::lock_guard lock(cut_mutex_);
+  if (!cut_ || offset < cut_->base_offset || offset >= cut_->next_offset()) return std::nullopt;
+  return cut_;
 }
 
 }  // namespace ledger::history

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -65,7 +66,10 @@ class History {
   Result<book::Decided> decided(Offset from, Offset end, size_t bytes_max) const;
 
  private:
+  class Gathering;
+
   Result<Entry> read_entry(Offset offset) const;
+  std::optional<Entry> cut_at(Offset offset) const;
   Result<void> apply_records(const Entry& entry, const Visit& visit);
 
   const log::Log& log_;
@@ -76,6 +80,11 @@ class History {
   Index applied_index_;
   std::atomic<uint64_t> applied_shared_ = 0;  ///< applied_index_, for other threads.
   std::atomic<uint64_t> end_ = 0;
+
+  /// The last entry of which `decided` gave a part. An entry is up to eight batches of a reader,
+  /// who comes back for the next; it would be read and checked whole for each of them.
+  mutable std::optional<Entry> cut_;
+  mutable std::mutex cut_mutex_;
 };
 
 }  // namespace ledger::history

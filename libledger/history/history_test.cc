@@ -154,6 +154,24 @@ TEST_CASE("decided records are the same however they are cut, after a restart to
   }
 }
 
+TEST_CASE("an entry is read from disk once, in however many pieces it is given out") {
+  Told told;
+  told.append({raw(1, "a"), raw(2, "b"), raw(3, "c"), raw(4, "d")});
+  // What was appended lately is still in memory: a log that was opened again has it on disk only.
+  told.log.reset();
+  told.log = log::Log::open(told.disk, told.random, cluster, {.segment_bytes = 2 << 20}).value();
+  told.begin_again();
+  told.apply();
+  const Offset end = told.history->end();
+  const uint64_t reads_before = told.disk.calls(io::Call::read);
+  Offset next = told.history->decided(Offset(0), end, 1).value().next();
+  REQUIRE(next == Offset(1));
+  const uint64_t reads = told.disk.calls(io::Call::read);
+  REQUIRE(reads > reads_before);
+  while (next < end) next = told.history->decided(next, end, 1).value().next();
+  CHECK(told.disk.calls(io::Call::read) == reads);
+}
+
 TEST_CASE("runs say when each record was recorded, also in the middle of an entry") {
   Told told;
   told.append({raw(1, "a"), raw(2, "b"), raw(3, "c")});

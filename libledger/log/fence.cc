@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "log/planted.h"
+
 namespace ledger::log {
 
 Fence::Fence(Term stored, const LogEnd& known, const std::optional<LogEnd>& end)
@@ -18,8 +20,10 @@ bool Fence::hear(const Confirmed& confirmed) {
   }
   Index reach = confirmed.committed;
   if (end_) {
-    if (last_term == confirmed.term) reach = end_->index;
-  } else if (stored_ >= confirmed.term) {
+    if (last_term == confirmed.term && !planted(Mistake::fence_ignores_term)) {
+      reach = end_->index;
+    }
+  } else if (stored_ >= confirmed.term && !planted(Mistake::fence_ignores_end)) {
     reach = heard_last_;
   }
   reach_ = reach_ ? std::min(*reach_, reach) : reach;

@@ -13,6 +13,8 @@
 
 #include "log/cases.h"
 #include "log/history.h"
+#include "log/mend_cases.h"
+#include "log/mend_history.h"
 
 using namespace ledger;
 using namespace ledger::log;
@@ -28,6 +30,15 @@ uint64_t caught_by_history() {
     for (const History::Kind kind : {History::Kind::crashes, History::Kind::damage}) {
       if (!History(seed, kind, counts).run().empty()) return seed;
     }
+  }
+  return 0;
+}
+
+/// The first story of a damaged log that breaks a promise; 0: none does.
+uint64_t caught_by_story() {
+  MendCounts counts;
+  for (uint64_t seed = 1; seed <= histories_max; ++seed) {
+    if (!MendHistory(seed, counts).run().empty()) return seed;
   }
   return 0;
 }
@@ -93,6 +104,11 @@ const Case by_history[] = {
     MISTAKE(older_vote_first),
 };
 
+const Case by_story[] = {
+    MISTAKE(mend_takes_any_term),       MISTAKE(mend_takes_uncommitted), MISTAKE(mend_not_synced),
+    MISTAKE(mend_directory_not_synced), MISTAKE(mend_ends_early),
+};
+
 struct SingleCase {
   Mistake mistake;
   std::string name;
@@ -105,6 +121,13 @@ const SingleCase by_case[] = {
     {Mistake::crc_without_position, "crc_without_position", entry_of_another_place_is_refused},
     {Mistake::length_unchecked, "length_unchecked", impossible_length_takes_no_memory},
     {Mistake::image_accepted, "image_accepted", image_in_a_payload_is_no_witness},
+    {Mistake::headless_trusted, "headless_trusted", dead_segment_stays_dead},
+    {Mistake::short_end_believed, "short_end_believed", short_end_is_no_end},
+    {Mistake::fence_ignores_term, "fence_ignores_term", leader_of_our_term_must_commit_more},
+    {Mistake::fence_ignores_end, "fence_ignores_end", unknown_end_needs_a_leader},
+    {Mistake::mend_not_read_again, "mend_not_read_again", bad_copy_replaces_nothing},
+    {Mistake::mend_forgets_witness, "mend_forgets_witness", mended_entries_testify},
+    {Mistake::mend_index_kept, "mend_index_kept", moved_entries_are_found},
 };
 
 }  // namespace
@@ -121,6 +144,19 @@ TEST_CASE("every planted mistake breaks a promise within 500 histories") {
     CAPTURE(one.name);
     CHECK(seed != 0);
     MESSAGE(fmt::format("{}: caught by history {}", one.name, seed));
+  }
+  planted_mistake = Mistake::none;
+}
+
+TEST_CASE("every planted mistake of repair breaks a promise within 500 stories") {
+  planted_mistake = Mistake::none;
+  CHECK(in_child(caught_by_story) == 0);
+  for (const Case& one : by_story) {
+    planted_mistake = one.mistake;
+    const uint64_t seed = in_child(caught_by_story);
+    CAPTURE(one.name);
+    CHECK(seed != 0);
+    MESSAGE(fmt::format("{}: caught by story {}", one.name, seed));
   }
   planted_mistake = Mistake::none;
 }

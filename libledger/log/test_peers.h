@@ -63,7 +63,7 @@ inline Mended mend_with(Mend& mend, const std::vector<Peer>& peers,
     for (const Peer& peer : peers) {
       if ((*need)->from >= (*need)->end) break;
       const Mend::Answer answer = peer(**need);
-      if (answer.entries.empty()) continue;
+      if (answer.entries.empty() && answer.match != Match::differs) continue;
       const Result<void> supplied = mend.supply(answer);
       if (!supplied && supplied.error().code != Code::refused) {
         return {false, false, supplied.error().message, {}};

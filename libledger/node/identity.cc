@@ -1,7 +1,6 @@
 #include "node/identity.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <charconv>
 #include <vector>
@@ -53,9 +52,11 @@ Identity Identity::draw(std::string name, const Id& cluster, io::Random& random)
 }
 
 std::string Identity::encode() const {
-  std::string text =
-      fmt::format("format {}\nname {}\nmember {:016x}\ncluster {}\nhash-key {:02x}\n", data_format,
-                  name, member.value, cluster.text(), fmt::join(hash_key, ""));
+  std::string key;
+  for (const uint8_t byte : hash_key) key += fmt::format("{:02x}", byte);
+  const std::string text =
+      fmt::format("format {}\nname {}\nmember {:016x}\ncluster {}\nhash-key {}\n", data_format,
+                  name, member.value, cluster.text(), key);
   return text + fmt::format("crc32c {:08x}\n", crc32c(text));
 }
 

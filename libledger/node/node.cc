@@ -273,7 +273,7 @@ void Node::send() {
     to.insert(message.to);
     outbox_.put(std::move(message));
   }
-  for (const MemberId member : to) peers_->wake(member);
+  for (const MemberId member : to) peers_->send(member);
 }
 
 /// Tells the streams who the others are, when that changes.

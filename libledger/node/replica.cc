@@ -23,8 +23,6 @@ constexpr Duration read_patience = std::chrono::seconds(30);
 /// A log to which nothing was appended for so long is idle: its end is noted in a vote copy.
 constexpr Duration idle_after = std::chrono::milliseconds(200);
 constexpr size_t readers_max = 100'000;
-/// A member that was heard from within this is alive: a few heartbeats.
-constexpr Duration alive_for = std::chrono::seconds(2);
 /// A leader whose disk owes it a write for so long lets another lead.
 constexpr Duration slow_disk = std::chrono::seconds(1);
 
@@ -343,8 +341,12 @@ Result<void> Replica::submit(Now now) {
 /// What somebody asked to be changed, and what we want changed ourselves.
 Result<void> Replica::change(Now now) {
   const raft::Status status = engine_->status();
-  const auto alive = [&](MemberId member) { return this->alive(now, member); };
-  const Changes::Scene scene{.self = self_.id,
+  const auto heard = [this](MemberId member) -> std::optional<Instant> {
+    const auto found = heard_.find(member);
+    return found == heard_.end() ? std::nullopt : std::optional(found->second.at);
+  };
+  const Changes::Scene scene{.now = now.instant,
+                             .self = self_.id,
                              .term = term_,
                              .leader = leader_,
                              .writes = may_write(),
@@ -352,7 +354,7 @@ Result<void> Replica::change(Now now) {
                              .led = applied_term_ == term_,
                              .configuration = engine_->configuration(),
                              .status = status,
-                             .alive = alive,
+                             .heard = heard,
                              .known = known_names_,
                              .gone = gone_};
   std::optional<raft::Event> event = changes_.next(scene);
@@ -539,11 +541,6 @@ void Replica::know(const raft::Configuration& configuration) {
   for (const MemberId id : known_ids_) {
     if (configuration.find(id) == nullptr) gone_.insert(id);
   }
-}
-
-bool Replica::alive(Now now, MemberId member) const {
-  const auto heard = heard_.find(member);
-  return heard != heard_.end() && now.instant - heard->second.at < alive_for;
 }
 
 Duration Replica::leaderless(Now now) const {

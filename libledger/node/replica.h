@@ -128,7 +128,6 @@ class Replica {
   void follow(Now now, const raft::Update& update);
   void know(const raft::Configuration& configuration);
   bool may_write() const;
-  bool alive(Now now, MemberId member) const;
   rpc::Failure not_leader() const;
   std::string leader_address() const;
 

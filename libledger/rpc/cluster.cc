@@ -106,6 +106,7 @@ std::shared_ptr<grpc::Channel> Cluster::channel(const std::string& address) {
   if (!channel) {
     channel =
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), channel_arguments());
+    keep_callback_threads(channel);
   }
   return channel;
 }
@@ -308,11 +309,7 @@ Result<Found> Cluster::find(Wanted wanted) {
     if (addresses().size() > known) continue;  // Somebody new to ask.
     if (wanted == Wanted::anyone && !found.empty()) return best_informed(found);
     if (found.empty() && !was_reached() && !deadline_.endless()) {
-      // Refused is an answer; only who does not answer at all is waited for.
-      const std::vector<Tried> all = tried();
-      const bool silent =
-          std::ranges::any_of(all, [](const Tried& one) { return one.result == "no answer"; });
-      if (!silent) return tl::unexpected(unreachable());
+      if (!somebody_is_silent()) return tl::unexpected(unreachable());
     }
     say(1, found.empty() ? "nobody answers yet" : "no leader yet");
     if (!backoff.pause(deadline_)) {
@@ -324,6 +321,13 @@ Result<Found> Cluster::find(Wanted wanted) {
 bool Cluster::is_superseded(const Found& leader) {
   const std::optional<Found> best = best_leader(survey(std::min(survey_limit, deadline_.left())));
   return best && best->status.term > leader.status.term && best->status.node != leader.status.node;
+}
+
+/// Refused is an answer; only who does not answer at all, paused or on a busy machine, is waited
+/// for.
+bool Cluster::somebody_is_silent() const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(tried_, [](const Tried& one) { return one.result == "no answer"; });
 }
 
 void Cluster::lost_leader(const std::string& instead) {
@@ -413,7 +417,9 @@ Result<void> Cluster::retry_read(Failed failed, const std::string& address, Back
   Error error = explain(std::move(failed), address);
   if (code == Code::unreachable) {
     error = unreachable();
-    if (!was_reached() && !deadline_.endless()) return tl::unexpected(std::move(error));
+    if (!was_reached() && !deadline_.endless() && !somebody_is_silent()) {
+      return tl::unexpected(std::move(error));
+    }
   }
   if (!may_retry(code)) return tl::unexpected(std::move(error));
   // At the deadline what was said before is worth more than the silence since.
@@ -461,6 +467,7 @@ Error Cluster::explain_once(Failed failed, const std::string& address) const {
   if (!ours && error.code == Code::unreachable) {
     const Result<Address> parsed = parse_address(address);
     error.message = address + " " + (parsed ? why_unreachable(*parsed) : "is not an address");
+    error.hint = "is a node running there?";
   }
   return error;
 }

@@ -109,6 +109,7 @@ class Cluster {
   void learn(const std::string& address);  ///< Under the mutex.
   std::optional<Found> best_leader(const std::vector<Found>& found) const;
   Error no_leader(const std::vector<Found>& found) const;
+  bool somebody_is_silent() const;
   Error unreachable() const;  ///< Says what was tried.
 
   const ClientOptions options_;

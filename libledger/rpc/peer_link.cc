@@ -12,11 +12,15 @@
 #include "rpc/deadline.h"
 #include "rpc/host.h"
 #include "rpc/peer_codec.h"
+#include "rpc/process.h"
 
 namespace ledger::rpc {
 namespace {
 
 namespace peerv1 = ::peer::v1;
+
+/// What is taken and written on a thread that has other things to do.
+constexpr size_t here_bytes_wanted = 64 << 10;
 
 constexpr Duration backoff_min = std::chrono::milliseconds(100);
 constexpr Duration backoff_max = std::chrono::milliseconds(1000);
@@ -37,6 +41,7 @@ std::shared_ptr<grpc::Channel> peer_channel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // Its socket closes with the channel.
   arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes_max);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, look_ahead_bytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, peer_keepalive_time_ms);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, peer_keepalive_timeout_ms);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
@@ -127,11 +132,11 @@ bool Link::claim() {
 }
 
 void Link::wake() {
-  if (claim()) on_grpc_thread([self = shared_from_this()] { self->pump(); });
+  if (claim()) on_grpc_thread([self = shared_from_this()] { self->pump(frame_bytes_wanted); });
 }
 
 void Link::wake_here() {
-  if (claim()) pump();
+  if (claim()) pump(here_bytes_wanted);
 }
 
 bool Link::ended() const {
@@ -150,9 +155,9 @@ void Link::stop() {
 
 // ---- Sending. ----
 
-/// Takes and writes until a write is under way, whose end comes here again, or nothing waits.
-/// `sending_` is ours.
-void Link::pump() {
+/// Takes about `bytes_max` and writes until a write is under way, whose end comes here again, or
+/// nothing waits. `sending_` is ours.
+void Link::pump(size_t bytes_max) {
   while (true) {
     if (frames_.empty()) {
       {
@@ -160,7 +165,7 @@ void Link::pump() {
         if (!open_) return let_go(*call_);
         wanted_ = false;
       }
-      for (std::string& body : encode_messages(shared_->node.outgoing(to_, frame_bytes_wanted))) {
+      for (std::string& body : encode_messages(shared_->node.outgoing(to_, bytes_max))) {
         frames_.push_back(std::move(body));
       }
     }
@@ -194,7 +199,7 @@ void Link::half_close() {
 }
 
 void Link::written(bool ok) {
-  if (ok) return pump();
+  if (ok) return pump(frame_bytes_wanted);
   const std::lock_guard lock(mutex_);
   open_ = false;
   let_go(*call_);
@@ -208,6 +213,7 @@ void Link::connect() {
   if (!channel_ || address_ != member_->address) {
     address_ = member_->address;
     channel_ = peer_channel(address_);
+    keep_callback_threads(channel_);
   }
   call_ = std::make_unique<Call>(shared_from_this(), *member_);
   to_message(Route{shared_->options.cluster, shared_->options.self, to_},
@@ -240,7 +246,7 @@ void Link::accepted(Call& call) {
     }
   }
   call.read_on();
-  if (ours) pump();
+  if (ours) pump(frame_bytes_wanted);
 }
 
 /// The stream has ended, and all that was begun on it.

@@ -47,7 +47,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Something waits. It is taken soon on one of gRPC's threads.
   void wake();
-  /// The same, but it is taken and written before this returns, unless a write is under way.
+  /// The same, but the first of it is taken and written before this returns, unless a write is
+  /// under way.
   void wake_here();
 
   /// No member any more, and nothing is done.
@@ -60,7 +61,7 @@ class Link : public std::enable_shared_from_this<Link> {
   class Call;
 
   bool claim();
-  void pump();
+  void pump(size_t bytes_max);
   void connect();
   void next();
   void half_close();

@@ -60,6 +60,7 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   void fetch() {
     Result<std::vector<Entry>> entries;
     if (asked_.from < asked_.end) entries = node_.entries(asked_, frame_bytes_wanted);
+    if (entries && entries->size() > frame_entries_max) entries->resize(frame_entries_max);
     if (entries && !entries->empty()) {
       assert(entries->front().index == asked_.from && entries->back().index < asked_.end);
       seal(encode_entries(*entries), *response_.mutable_frame());

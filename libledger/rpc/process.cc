@@ -1,5 +1,6 @@
 #include "rpc/process.h"
 
+#include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <malloc.h>
@@ -35,6 +36,9 @@ void prepare_process() {
   std::call_once(once, [] {
     gpr_set_log_function(write);
     google::protobuf::SetLogHandler(nullptr);
+    // Debian's abseil is a debug build: each lock that gRPC takes would go into a graph of all of
+    // them, under one lock of the process.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     mallopt(M_MMAP_THRESHOLD, kept_bytes_max);
     mallopt(M_TRIM_THRESHOLD, kept_bytes_max);
   });
@@ -44,6 +48,11 @@ void set_grpc_log(std::function<void(const std::string&)> to) {
   prepare_process();
   const std::lock_guard lock(sink_mutex);
   sink = std::move(to);
+}
+
+void keep_callback_threads(const std::shared_ptr<grpc::Channel>& channel) {
+  static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+  static_cast<void>(kept);
 }
 
 }  // namespace ledger::rpc

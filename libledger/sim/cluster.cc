@@ -145,7 +145,7 @@ void Cluster::crash(Member& member) {
   ++counts_["crashes"];
   if (narrate) narrate(name(member) + " crashes");
   member.engine.reset();
-  member.log.crash(random_);
+  member.log.crash(random_.below(member.log.queued() + 1));
   member.role = raft::Role::follower;
   member.committed = Index();
   member.wake_next.reset();

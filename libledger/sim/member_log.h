@@ -8,7 +8,6 @@
 
 #include "base/entry.h"
 #include "raft/engine.h"
-#include "sim/random.h"
 
 namespace ledger::sim {
 
@@ -43,8 +42,10 @@ class MemberLog {
   void begin_drain() { draining_ = queue_.size(); }
   /// Makes durable what was queued at begin_drain; what to tell the engine, if anything.
   std::optional<raft::Synced> end_drain();
-  /// Loses what is queued but for a part of it that a crash may leave, always the first part.
-  void crash(Random& random);
+  /// How many writes wait.
+  uint64_t queued() const { return queue_.size(); }
+  /// Loses what is queued but for the first `kept` writes, which a crash may leave.
+  void crash(uint64_t kept);
 
   /// As recovery would find it. `segment_entries` places segment ends; `trusting` takes the newest
   /// one as checkpoint, whether it is known committed or not (guard 9 left out).

@@ -15,7 +15,7 @@ Examples:
        the error's code says which
   64   bad flag, argument or combination: fix the command, nothing was attempted
   65   corrupt data or a malformed input line: fix the input, or call somebody
-  66   no such file, offset, account or transaction: fix the name
+  66   no such file, offset, account, transaction or member: fix the name
   69   no connection, no leader or no quorum before the deadline: nothing was written, retry freely
   70   a bug: report it
   73   address in use, directory locked, output exists: free the resource

@@ -52,31 +52,31 @@ def one_round(cluster, load, victims, stop):
                            "--window", "1", stdin=source, stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE)
     limit = load.rng.randrange(0, len(load.pending))
+    revived = False
     for count, line in enumerate(writer.stdout):
         load.take(json.loads(line))
         if count != limit:
             continue
         for member in victims:
             member.signal(stop)
-        if len(victims) > 1:
-            for member in victims:
-                member.process.wait() if stop == signal.SIGKILL else None
-                revive(member, stop)
+        if len(victims) > 1:  # Without a majority the client waits for them.
+            revive(victims, stop)
+            revived = True
     code = writer.wait()
     # With one of three gone the client finds the new leader by itself.
     check(code == 0 or len(victims) > 1, f"log append: exit {code}: {writer.stderr.read()}")
     load.settle()
-    for member in victims:
-        if stop == signal.SIGSTOP or not member.up:
-            revive(member, stop)
+    if not revived:
+        revive(victims, stop)
 
 
-def revive(member, stop):
-    if stop == signal.SIGSTOP:
-        member.signal(signal.SIGCONT)
-    else:
-        member.process.wait()
-        member.start()
+def revive(members, stop):
+    for member in members:
+        if stop == signal.SIGSTOP:
+            member.signal(signal.SIGCONT)
+        else:
+            member.process.wait()
+            member.start()
 
 
 def check_logs(cluster, load):

@@ -185,7 +185,11 @@ class Cluster:
         return fail("healthy without a leader")
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException as error:
+            self.__exit__(type(error))
+            raise
 
     def __exit__(self, kind, *_):
         for member in self.up():

@@ -16,6 +16,12 @@ from harness import PROGRAM, Node, background, check, run, temporary_directory
 # `{n}`: a number that is new in each run. None: it has a test of its own below.
 COMMANDS = {
     "node start": None,
+    "member list": ["member", "list"],
+    # Those that take a member out: a cluster of one has none to give; see member_test.py.
+    "member leave": None,
+    "member remove": None,
+    "member replace": None,
+    "member transfer-leadership": None,  # Alone it has nobody to hand over to, and says so in a note.
     "log append": ["log", "append", "x"],
     "log read": ["log", "read"],
     "log tail": ["log", "tail"],
@@ -139,6 +145,17 @@ def every_word_as_a_value(node, commands):
     check(memos == [w for w in words if not w.startswith("-")], f"{memos}")
 
 
+def a_terminal_as_input(node):
+    """Nobody types records: the command says so, and does not wait."""
+    ours, theirs = os.openpty()
+    done = subprocess.run([PROGRAM, "-e", node.endpoint, "-o", "json", "log", "append"], stdin=theirs,
+                          capture_output=True, text=True, timeout=60, check=False)
+    os.close(ours)
+    os.close(theirs)
+    error = json.loads(done.stderr)
+    check(done.returncode == 64 and error["code"] == "stdin_is_terminal" and error["hint"], f"{done}")
+
+
 def interrupted(node, data, directory):
     def client(*words, **options):
         return background(PROGRAM, "-e", node.endpoint, *words, **options)
@@ -205,6 +222,7 @@ def main():
             a_full_output(table)
             a_reader_that_went(table)
             every_word_as_a_value(node, commands)
+            a_terminal_as_input(node)
             interrupted(node, data, directory)
             check(node.stop() == 0, "SIGTERM did not end in exit 0")
         a_node_without_output(directory)
