@@ -11,7 +11,7 @@ namespace ledger::sim {
 
 struct Life {
   uint64_t seed = 0;
-  Duration trouble = std::chrono::seconds(10);
+  Duration trouble = std::chrono::seconds(30);
   uint32_t guards_left_out = 0;  ///< As in raft::Settings.
   std::function<void(const std::string&)> narrate = {};
 };

@@ -18,7 +18,7 @@ Ordeal quiet(Random& random) {
   ordeal.founders = random.between(1, 5);
   ordeal.weather.delay = random.between(200us, 5ms);
   ordeal.weather.late = ordeal.weather.delay;
-  ordeal.log.segment_bytes = random.between(3, 16) * 8192;
+  ordeal.log.segment_bytes = random.between(4, 32) * 4096;
   ordeal.log.cache_bytes = random.coin() ? 0 : size_t{random.between(1, 64)} << 10;
   ordeal.message_bytes = random.between(200, 8192);
   ordeal.pull_bytes = random.between(1, 8192);
@@ -57,8 +57,8 @@ void bad_disks(Random& random, Ordeal& ordeal) {
   ordeal.slow = random.between(50ms, 3s);
   ordeal.full_every = sometimes(random, 1s, 5s);
   ordeal.full = random.between(100ms, 4s);
-  ordeal.damage_every = sometimes(random, 1s, 5s);
-  ordeal.wipe_every = sometimes(random, 2s, 8s);
+  ordeal.damage_every = sometimes(random, 500ms, 4s);
+  ordeal.wipe_every = sometimes(random, 1s, 6s);
   ordeal.down = random.between(20ms, 1s);
 }
 
@@ -101,7 +101,7 @@ Ordeal disks(Random& random) {
   Ordeal ordeal = quiet(random);
   ordeal.founders = random.between(3, 5);
   bad_disks(random, ordeal);
-  new_members(random, ordeal);
+  ordeal.change_every = random.between(300ms, 2s);  // Also who replaces what is lost.
   return ordeal;
 }
 Ordeal churn(Random& random) {
@@ -125,11 +125,28 @@ Ordeal succession(Random& random) {
   return ordeal;
 }
 
+/// Logs whose leaders begin late, and members that were away for long: they must pull.
+Ordeal stragglers(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.between(2, 4);
+  ordeal.log.segment_bytes = random.between(2, 4) * 4096;
+  ordeal.clients = 5;
+  ordeal.think = random.between(1ms, 6ms);
+  ordeal.crash_every = random.between(300ms, 1500ms);
+  ordeal.down = random.between(20ms, 200ms);
+  ordeal.partition_every = random.between(500ms, 2s);
+  ordeal.parted = random.between(500ms, 3s);
+  ordeal.pull_failure_ppm = static_cast<uint32_t>(random.below(300'000));
+  ordeal.change_every = sometimes(random, 300ms, 2s);
+  return ordeal;
+}
+
 }  // namespace
 
 Ordeal draw_ordeal(Random& random) {
   using Draw = Ordeal (*)(Random&);
-  constexpr Draw draws[] = {anything, anything, anything, power, network, disks, churn, succession};
+  constexpr Draw draws[] = {anything, anything, anything,   power,     network,
+                            disks,    churn,    succession, stragglers};
   Ordeal ordeal = draws[random.below(std::size(draws))](random);
   ordeal.settings.election_timeout = 300ms;
   ordeal.settings.heartbeat = 60ms;

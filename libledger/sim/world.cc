@@ -124,14 +124,14 @@ void World::advance(Instant until, const std::function<bool()>& done) {
 }
 
 node::Now World::clocks(const Machine& machine) const {
-  const int64_t passed = now_.ns + now_.ns / 1'000'000 * machine.clock_ppm;
+  const int64_t passed = now_.ns + now_.ns * machine.clock_ppm / 1'000'000;
   return {Instant{machine.clock_offset + passed},
           Time{begin_of_time.ns + machine.wall_offset + passed}};
 }
 
 Duration World::until(const Machine& machine, Instant instant) const {
   const int64_t left = (instant - clocks(machine).instant).count();
-  return std::max(Duration(left - left / 1'000'000 * machine.clock_ppm), Duration(1000));
+  return std::max(Duration(left - left * machine.clock_ppm / 1'000'000), Duration(1000));
 }
 
 // ---- The life of a process. ----
