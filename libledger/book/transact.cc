@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/planted.h"
 #include "book/state.h"
 
 namespace ledger::book {
@@ -143,7 +144,7 @@ class Deciding {
       if (debit.debits > total_max)
         return refuse_overflow(i, leg.debit, "debit", debit.row->debits);
       Scratch& credit = scratch(credits_[i]);
-      credit.credits += amount;
+      if (!planted(Mistake::one_leg_only)) credit.credits += amount;
       if (credit.credits > total_max) {
         return refuse_overflow(i, leg.credit, "credit", credit.row->credits);
       }
@@ -170,7 +171,7 @@ class Deciding {
   Refusal judge_floors() const {
     for (const Scratch& after : touched()) {
       const Row& row = *after.row;
-      if (!row.has_floor) continue;
+      if (!row.has_floor || planted(Mistake::floor_ignored)) continue;
       const Int128 available = row.posted();
       const Int128 left = balance(row.kind, after.debits, after.credits);
       if (left >= available || left >= row.floor) continue;
@@ -205,7 +206,7 @@ class Deciding {
       Row& row = state_.rows[after.account];
       row.debits = after.debits;
       row.credits = after.credits;
-      row.version += 1;
+      row.version += planted(Mistake::place_decides) ? reinterpret_cast<uintptr_t>(&row) >> 6 : 1;
       row.last_offset = stamp_.offset;
     }
   }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 
 #include "log/planted.h"
 
@@ -47,9 +46,14 @@ Result<std::optional<Mend::Need>> Mend::next() {
       if (job.next <= *reach) return Need{job.next, *reach + 1, Term(), true};
     } else if (job.next < end_of(job) && !job.hole) {
       const std::vector<Hole>& holes = remains_->holes();
-      job.hole = *std::partition_point(holes.begin(), holes.end(),
-                                       [&](const Hole& hole) { return hole.end <= job.next; });
-      assert(job.hole->first == job.next && job.hole->anchor.index != Index());
+      const auto hole = std::partition_point(holes.begin(), holes.end(),
+                                             [&](const Hole& one) { return one.end <= job.next; });
+      if (hole == holes.end() || hole->first != job.next || hole->anchor.index == Index()) {
+        return fail(Code::corrupt_segment,
+                    fmt::format("entry {} can't be read, and was there", job.next.value),
+                    "start the node again");
+      }
+      job.hole = *hole;
     }
     if (job.hole) return Need{job.next, job.hole->anchor.index + 1, job.hole->anchor.term, false};
     TRY(finish_job());
@@ -87,7 +91,9 @@ Result<void> Mend::plan() {
   if (!removed && removed.error().code != Code::no_such_file) return removed;
   TRY(disk_->sync_directory(""));
   // An earlier attempt may have ended after it renamed, and before it synced.
-  TRY(disk_->sync_directory(segments_directory));
+  if (!planted(Mistake::mend_directory_not_synced)) {
+    TRY(disk_->sync_directory(segments_directory));
+  }
   finished_ = true;
   return {};
 }
@@ -135,7 +141,10 @@ Result<SegmentHeader> Mend::header_at(Index first) const {
   const auto& parts = remains_->parts();
   const auto part = std::partition_point(parts.begin(), parts.end(),
                                          [&](const Remains::Part& one) { return one.end < first; });
-  assert(part != parts.end());
+  if (part == parts.end()) {
+    return fail(Code::corrupt_segment,
+                fmt::format("there is no segment that holds entry {}", first.value - 1));
+  }
   const Link link = TRY(read_link(*disk_, segment_path(part->number)));
   if (!link.header) return tl::unexpected(link.damage->error);
   return header_after(*disk_, link, first - 1);

@@ -52,7 +52,8 @@ namespace ledger::log {
 /// when it is complete. So a crash at any moment leaves a log that is damaged as before, or less,
 /// or mended, and never one that opens without entries that it promised. ledger-segment(5).
 ///
-/// Threads: one at a time; `remains` from any.
+/// Threads: one at a time. Whoever answers peers from another thread gets the pointer that
+/// `remains` returned, handed over as the node sees fit; what it points to never changes.
 class Mend {
  public:
   /// Surveys the log. `disk` and `random` must outlive it. Errors: as Remains::look.
@@ -89,11 +90,11 @@ class Mend {
   /// what ends the wait; it is of no harm at any time. Errors: `refused`: of no use, ask again.
   Result<void> confirm(const Confirmed& confirmed);
 
-  /// What is there now. Another one after each segment that was mended; the old ones stay valid
-  /// but may miss entries.
+  /// What was there at the last look: when this began, after what is committed was mended, and at
+  /// the end. An older one stays of use; what was mended since may be missing in it.
   std::shared_ptr<const Remains> remains() const { return remains_; }
 
-  /// Entries that were fetched and stand in their place.
+  /// Entries that were fetched and stand in their place: worth a log line and a counter.
   uint64_t mended() const { return mended_; }
   /// Where committed entries replaced what was lost; 0: nowhere.
   Index replaced_from() const { return replaced_from_; }

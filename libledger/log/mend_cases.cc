@@ -21,8 +21,7 @@ std::string dead_segment_stays_dead() {
   }
   patient.disk.put(path, dead);
   const uint64_t successor = number_of(path.substr(9), ".seg").value() + 1;
-  patient.disk.flip(segment_path(successor), 20);
-  // Those who have the entries up to there, and no more.
+  patient.disk.lose(segment_path(successor));
   if (!mend_with(patient.disk, {healthy_peer(other, Index(60))}).whole) return "it is not mended";
   patient.vote = {Term(5), MemberId()};
   return patient.differs_from(other);
@@ -74,7 +73,7 @@ std::string bad_copy_replaces_nothing() {
 }
 
 std::string mended_entries_testify() {
-  Patient patient({.idle = false});
+  Patient patient({.segment_bytes = 64 << 10, .idle = false});
   const Index lost = Remains::look(patient.disk)->synced().index;
   patient.spoil(lost);
   if (!mend_with(patient.disk, {healthy_peer(patient.entries, Index(40))}).whole) {

@@ -6,7 +6,7 @@
 
 namespace ledger::log {
 
-/// A dead segment that comes back is not taken for the log when its successor loses its header.
+/// A dead segment that comes back is not taken for the log when its successor is lost.
 std::string dead_segment_stays_dead();
 
 /// A newest segment that lost its end may have held more than anything that is left testifies.

@@ -102,7 +102,7 @@ std::string MendHistory::damage() {
   for (const std::string& path : patient_.disk.files()) {
     if (path != "vote.b") files.push_back(path);  // One copy is enough for anybody.
   }
-  return damage_file(files[below(files.size())]);
+  return files.empty() ? "nothing is left" : damage_file(files[below(files.size())]);
 }
 
 std::string MendHistory::damage_file(const std::string& path) {

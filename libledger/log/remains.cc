@@ -258,19 +258,30 @@ class Remains::Look {
     found_.end_ = LogEnd{tail.tip.index, tail.tip.term};
   }
 
-  /// Headers are whole or absent; together they must make one log.
+  /// Headers and entries that are whole must make one log.
   Result<void> check() const {
     Index next(1);
     for (const Part& part : found_.parts_) {
       if (part.first != next || part.end < part.first) {
-        return fail(Code::corrupt_segment,
-                    fmt::format("{} begins at entry {}, and the one before ends at {}",
-                                segment_path(part.number), part.first.value, next.value - 1),
-                    "ledgerctl member replace NAME --yes, with a new directory");
+        return contradiction(segment_path(part.number), part.first);
       }
       next = part.end;
     }
+    next = Index(1);
+    for (const Run& run : found_.runs_) {
+      const Part& part = found_.parts_[run.part];
+      if (run.first < std::max(next, part.first) || run.end <= run.first) {
+        return contradiction(segment_path(part.number), run.first);
+      }
+      next = run.end;
+    }
     return {};
+  }
+
+  static tl::unexpected<Error> contradiction(const std::string& path, Index index) {
+    return fail(Code::corrupt_segment,
+                fmt::format("{} has entry {}, which stands elsewhere as well", path, index.value),
+                "ledgerctl member replace NAME --yes, with a new directory");
   }
 
   void find_holes() {

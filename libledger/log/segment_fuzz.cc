@@ -12,6 +12,7 @@
 #include "io/seeded_random.h"
 #include "log/index.h"
 #include "log/log.h"
+#include "log/mend.h"
 #include "log/repair.h"
 #include "log/scan.h"
 #include "log/verify.h"
@@ -91,6 +92,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Result<VerifyReport> report = verify(disk, {.index = true});
   (void)plan_repair(disk, std::nullopt);
   (void)plan_repair(disk, Offset(1));
+
+  if (const auto remains = Remains::look(disk)) {
+    const Index end(UINT64_MAX);
+    (void)remains->read(Index(1), end, remains->synced().term, 1 << 20);
+    for (const Hole& hole : remains->holes()) (void)describe(hole);
+    io::MemoryDisk copy = disk;
+    io::SeededRandom numbers(1);
+    Result<Mend> mend = Mend::begin(copy, numbers, 16 << 10);
+    if (mend) (void)mend->confirm({Term(UINT64_MAX), remains->committed(), end});
+    if (mend) (void)mend->next();
+  }
 
   const Result<FoundVotes> votes = read_votes(disk);
   if (!votes || !votes->newest()) return 0;

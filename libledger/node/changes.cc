@@ -5,11 +5,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace ledger::node {
 namespace {
 
 /// A standby that lacks no more entries than this has caught up: they are on their way.
 constexpr uint64_t entries_behind_max = 64;
+/// A member that was heard from within this is alive: a few heartbeats.
+constexpr Duration alive_for = std::chrono::seconds(2);
+/// How long voters may take to be heard from again before they count as unreachable.
+constexpr Duration answer_patience = std::chrono::seconds(1);
+
+bool alive(const Changes::Scene& scene, MemberId member) {
+  const std::optional<Instant> heard = scene.heard(member);
+  return heard && scene.now - *heard < alive_for;
+}
 
 std::string hexadecimal(MemberId id) {
   return fmt::format("{:016x}", id.value);
@@ -69,7 +80,7 @@ const raft::Member* best_other(const Changes::Scene& scene) {
   const raft::Member* best = nullptr;
   for (const raft::Member& member : scene.configuration.members) {
     if (member.id == scene.self || member.standing != raft::Standing::voter) continue;
-    if (!scene.alive(member.id)) continue;
+    if (!alive(scene, member.id)) continue;
     if (best == nullptr || match(scene.status, member.id) > match(scene.status, best->id)) {
       best = &member;
     }
@@ -77,43 +88,54 @@ const raft::Member* best_other(const Changes::Scene& scene) {
   return best;
 }
 
-/// Whether the voters that would remain, and are reachable, are a majority of them.
-std::optional<rpc::Failure> breaks_quorum(const Changes::Scene& scene, const raft::Member& target) {
-  if (target.standing != raft::Standing::voter) return std::nullopt;
+/// Whether the voters that would remain are reachable, a majority of them: heard from since
+/// `since`, for what was heard before says nothing of now.
+struct Quorum {
   size_t voters = 0;
   size_t reachable = 0;
-  std::string missing;
+  std::string missing = {};
+
+  size_t needed() const { return voters / 2 + 1; }
+  bool holds() const { return voters > 0 && reachable >= needed(); }
+};
+
+Quorum without_target(const Changes::Scene& scene, const raft::Member& target, Instant since) {
+  Quorum quorum;
   for (const raft::Member& member : scene.configuration.members) {
     if (member.id == target.id || member.standing != raft::Standing::voter) continue;
-    ++voters;
-    if (member.id == scene.self || scene.alive(member.id)) {
-      ++reachable;
+    ++quorum.voters;
+    const std::optional<Instant> heard = scene.heard(member.id);
+    if (member.id == scene.self || (heard && *heard > since)) {
+      ++quorum.reachable;
     } else {
-      missing += (missing.empty() ? "" : " or ") + member.name;
+      quorum.missing += (quorum.missing.empty() ? "" : " or ") + member.name;
     }
   }
-  const size_t needed = voters / 2 + 1;
-  if (reachable >= needed && voters > 0) return std::nullopt;
-  if (voters == 0) {
+  return quorum;
+}
+
+rpc::Failure breaks(const Quorum& quorum, const raft::Member& target) {
+  if (quorum.voters == 0) {
     return failure(Code::quorum_guard, fmt::format("{} is the only voter", target.name),
                    "a cluster needs one: add another first, or stop the node");
   }
   return failure(Code::quorum_guard,
                  fmt::format("removing {} leaves {} of {} voters reachable ({} needed)",
-                             target.name, reachable, voters, needed),
-                 fmt::format("bring {} back first, or --force-unsafe", missing));
+                             target.name, quorum.reachable, quorum.voters, quorum.needed()),
+                 fmt::format("bring {} back first, or --force-unsafe", quorum.missing));
 }
 
 }  // namespace
 
 void Changes::ask(rpc::Change change, Reply reply) {
-  asked_.push_back({std::move(change), std::move(reply), {}, {}, {}});
+  asked_.push_back({std::move(change), std::move(reply), {}, {}, {}, {}});
 }
 
 std::optional<raft::Event> Changes::next(const Scene& scene) {
   see_new_leader(scene);
   if (!scene.writes || !scene.settled || scene.status.transferee != MemberId()) return std::nullopt;
   for (auto asked = asked_.begin(); asked != asked_.end();) {
+    if (!asked->since) asked->since = scene.now;
     Step step = decide(*asked, scene);
     if (step.event) return std::move(step.event);
     if (!step.answer) {
@@ -182,16 +204,20 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
     const raft::Member gone{change.member, raft::Standing::standby, change.name, {}};
     return {.answer = rpc::Changed{gone, {}, scene.term, /*already=*/true}};
   }
-  if (!change.force) {
-    if (auto failed = breaks_quorum(scene, *target)) return {.answer = tl::unexpected(*failed)};
+  if (!change.force && target->standing == raft::Standing::voter &&
+      !planted(Mistake::quorum_not_asked)) {
+    const Quorum quorum = without_target(scene, *target, *asked.since);
+    const bool hopeless = quorum.voters == 0 || scene.now - *asked.since >= answer_patience;
+    if (!quorum.holds() && !hopeless) return {};
+    if (!quorum.holds()) return {.answer = tl::unexpected(breaks(quorum, *target))};
   }
   if (change.kind == rpc::Change::Kind::remove &&
-      (target->id == scene.self || scene.alive(target->id))) {
+      (target->id == scene.self || alive(scene, target->id))) {
     return {.answer = tl::unexpected(
                 failure(Code::member_alive, fmt::format("{} is alive", target->name),
                         fmt::format("`ledgerctl member leave {} --yes`", target->name)))};
   }
-  if (target->id == scene.self) {
+  if (target->id == scene.self && !planted(Mistake::leader_removes_itself)) {
     // A leader never removes itself: the next one does, when it is asked again.
     const raft::Member* heir = best_other(scene);
     if (heir == nullptr) {
@@ -204,7 +230,7 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
   return {.event = proposal(node::without(scene.configuration, target->id))};
 }
 
-Changes::Step Changes::replace(const Asked& asked, const Scene& scene) const {
+Changes::Step Changes::replace(Asked& asked, const Scene& scene) const {
   const rpc::Change& change = asked.change;
   const raft::Member* fresh = scene.configuration.find(change.member);
   if (fresh == nullptr) {
@@ -219,6 +245,7 @@ Changes::Step Changes::replace(const Asked& asked, const Scene& scene) const {
                                              "see `ledgerctl member list`"))};
   }
   if (fresh->standing != raft::Standing::voter) {
+    asked.since = scene.now;  // Who can be reached is asked when it matters.
     if (!caught_up(scene.status, fresh->id)) return {};
     raft::Member voter = *fresh;
     voter.standing = raft::Standing::voter;
@@ -227,7 +254,12 @@ Changes::Step Changes::replace(const Asked& asked, const Scene& scene) const {
   if (old == nullptr) {
     return {.answer = rpc::Changed{*fresh, change.name, scene.term, /*already=*/false}};
   }
-  Asked removal{{rpc::Change::Kind::leave, old->id, old->name, {}, change.force}, {}, {}, {}, {}};
+  Asked removal{{rpc::Change::Kind::leave, old->id, old->name, {}, change.force},
+                {},
+                {},
+                {},
+                {},
+                asked.since};
   return take_out(removal, scene);
 }
 
@@ -260,10 +292,10 @@ Changes::Step Changes::transfer(Asked& asked, const Scene& scene) const {
                                              "wait until it has caught up, or another --to"))};
   }
   const Index held = match(scene.status, to->id);
-  if (held + entries_behind_max < scene.status.last || !scene.alive(to->id)) {
+  if (held + entries_behind_max < scene.status.last || !alive(scene, to->id)) {
     return {.answer = tl::unexpected(failure(
                 Code::target_behind,
-                scene.alive(to->id)
+                alive(scene, to->id)
                     ? fmt::format("{} is {} entries behind", to->name, scene.status.last - held)
                     : fmt::format("{} does not answer", to->name),
                 "wait, or another --to"))};

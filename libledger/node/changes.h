@@ -25,6 +25,7 @@ class Changes {
 
   /// What the decision depends on.
   struct Scene {
+    Instant now;
     MemberId self;
     Term term;
     MemberId leader;       ///< 0: not known.
@@ -33,9 +34,10 @@ class Changes {
     bool led = false;      ///< An entry of the present leader's term is applied.
     const raft::Configuration& configuration;
     const raft::Status& status;
-    std::function<bool(MemberId)> alive;  ///< Was heard from lately.
-    const std::set<std::string>& known;   ///< Every name that ever was in a configuration.
-    const std::set<MemberId>& gone;       ///< Every member that was in one and is not any more.
+    /// When a member was last heard from, if ever.
+    std::function<std::optional<Instant>(MemberId)> heard;
+    const std::set<std::string>& known;  ///< Every name that ever was in a configuration.
+    const std::set<MemberId>& gone;      ///< Every member that was in one and is not any more.
   };
 
   void ask(rpc::Change change, Reply reply);
@@ -55,6 +57,7 @@ class Changes {
     std::optional<Term> handed_over;  ///< transfer: the term that is to end.
     MemberId to;                      ///< transfer: who takes over.
     std::string before;               ///< transfer: who led.
+    std::optional<Instant> since;     ///< When it was first looked at.
   };
   /// What is to be done for one who asked: answered, or an event, or wait.
   struct Step {
@@ -65,7 +68,7 @@ class Changes {
   Step decide(Asked& asked, const Scene& scene) const;
   Step add(const Asked& asked, const Scene& scene) const;
   Step take_out(const Asked& asked, const Scene& scene) const;
-  Step replace(const Asked& asked, const Scene& scene) const;
+  Step replace(Asked& asked, const Scene& scene) const;
   Step transfer(Asked& asked, const Scene& scene) const;
   void see_new_leader(const Scene& scene);
 

@@ -7,6 +7,8 @@
 #include <cassert>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace ledger::node {
 namespace {
 
@@ -23,6 +25,7 @@ class Intake::EntryMaker {
   EntryMaker(std::deque<Part>& parts, const Place& place)
       : parts_(parts), next_(place.next), recorded_(place.recorded), rules_(place.rules) {}
 
+  Offset next() const { return next_ + count_; }
   size_t bytes() const { return closed_bytes_ + payload_.size(); }
 
   /// Begins another entry if `bytes` more do not fit into this one.
@@ -132,11 +135,16 @@ void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
     const std::optional<Bytes> bytes = take_record(cursor);
     assert(bytes && bytes->size() >= record_fixed_bytes);  // checked at the door
     const Id& id = ids[position % ids.size()];
-    if (const std::optional<Offset> first = history_.find(id)) {
+    const std::optional<Offset> first = history_.find(id);
+    if (first && !planted(Mistake::second_record)) {
       end_run(start, position);
       answer_repeated(*asked, position, *first, view_record(*bytes));
     } else if (!ids_.insert(id).second) {
       end_run(start, position);
+      if (planted(Mistake::held_answered_early)) {
+        settle(*asked, position, {.duplicate = true, .first = maker.next()});
+        continue;
+      }
       held_[id].push_back({asked, position, *bytes});
     }
   }
@@ -175,7 +183,8 @@ void Intake::applied_entry() {
 void Intake::answer_repeated(Asked& asked, uint32_t position, Offset first,
                              const RecordView& record) {
   if (!asked.reply) return;  // failed as a whole already
-  const Result<book::Verdict> verdict = history_.judge(first, record);
+  Result<book::Verdict> verdict = history_.judge(first, record);
+  if (planted(Mistake::other_body_accepted) && verdict) verdict->code = book::Code::ok;
   if (!verdict) return fail(asked, {verdict.error()});
   if (asked.proposal.decisions) {
     Result<book::Decision> decision = history_.recall(first);
@@ -188,6 +197,9 @@ void Intake::answer_repeated(Asked& asked, uint32_t position, Offset first,
 
 void Intake::settle(Asked& asked, uint32_t position, const book::Verdict& verdict) {
   asked.outcome.offsets[position] = verdict.first;
+  if (planted(Mistake::answers_first_offset)) {
+    asked.outcome.offsets[position] = asked.outcome.offsets.front();
+  }
   if (verdict.duplicate) asked.outcome.duplicates.push_back(position);
   if (verdict.code != book::Code::ok) asked.outcome.refused.push_back(position);
   assert(asked.open > 0);

@@ -6,6 +6,8 @@
 #include <cassert>
 #include <utility>
 
+#include "base/planted.h"
+
 namespace ledger::node {
 namespace {
 
@@ -21,8 +23,6 @@ constexpr Duration read_patience = std::chrono::seconds(30);
 /// A log to which nothing was appended for so long is idle: its end is noted in a vote copy.
 constexpr Duration idle_after = std::chrono::milliseconds(200);
 constexpr size_t readers_max = 100'000;
-/// A member that was heard from within this is alive: a few heartbeats.
-constexpr Duration alive_for = std::chrono::seconds(2);
 /// A leader whose disk owes it a write for so long lets another lead.
 constexpr Duration slow_disk = std::chrono::seconds(1);
 
@@ -98,9 +98,16 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
       const BookView view(history_);
       return reply(std::cref<const rpc::View>(view));
     }
-    case rpc::Freshness::Kind::at_least:
-      return readers_.read(freshness.at_least + 1, now.instant + read_patience, std::move(reply));
+    case rpc::Freshness::Kind::at_least: {
+      const uint64_t after = planted(Mistake::at_least_too_early) ? 0 : 1;
+      return readers_.read(freshness.at_least + after, now.instant + read_patience,
+                           std::move(reply));
+    }
     case rpc::Freshness::Kind::linearizable:
+      if ((planted(Mistake::read_at_once) && leads()) ||
+          (planted(Mistake::follower_reads_stale) && !leads())) {
+        return readers_.read(committed_, now.instant + read_patience, std::move(reply));
+      }
       reads_.push_back(std::move(reply));  // All that come in one turn are asked for together.
   }
 }
@@ -155,7 +162,12 @@ Result<Instant> Replica::turn(Now now) {
   readers_.advance(history_.applied(), history_.end(), BookView(history_), now.instant);
 
   const bool idle = log_.synced_index() == log_.last_index();
-  if (idle) behind_since_.reset();
+  if (idle) {
+    behind_since_.reset();
+  } else if (log_.synced_index() != synced_then_) {
+    behind_since_ = now.instant;  // Under steady load it always owes something.
+  }
+  synced_then_ = log_.synced_index();
   Instant wake = wake_;
   if (idle_since_) {
     if (now.instant - *idle_since_ >= idle_after && idle) {
@@ -179,7 +191,7 @@ std::vector<raft::Message> Replica::take_messages() {
 void Replica::abandon(const rpc::Failure& failure) {
   const rpc::Failure unknown{
       {Code::unknown_outcome, failure.error.message, "repeat with the same id"}, failure.leader};
-  intake_.fail_all(failure, unknown);
+  intake_.fail_all(failure, planted(Mistake::abandon_said_unwritten) ? failure : unknown);
   readers_.fail_all(failure);
   for (const Readers::ReadReply& reply : std::exchange(reads_, {})) reply(tl::unexpected(failure));
   for (const auto& [token, asked] : std::exchange(reads_asked_, {})) {
@@ -192,10 +204,10 @@ void Replica::abandon(const rpc::Failure& failure) {
 // ---- What consensus asks. ----
 
 Result<void> Replica::act(Now now, raft::Update update) {
-  if (update.vote) {
+  if (update.vote && !planted(Mistake::vote_not_stored)) {
     // A vote is a promise: nothing may happen before it is on disk, so the loop itself waits.
     log_.save_vote(*update.vote);
-    TRY(log_.drain());
+    if (!planted(Mistake::vote_after_reply)) TRY(log_.drain());
   }
   follow(now, update);
   if (!update.append.empty()) {
@@ -206,6 +218,7 @@ Result<void> Replica::act(Now now, raft::Update update) {
   std::ranges::move(update.send, std::back_inserter(messages_));
   if (update.committed > committed_) {
     committed_ = update.committed;
+    if (planted(Mistake::commit_beyond_match) && committed_ < log_.last_index()) ++committed_;
     log_.set_committed(committed_);
   }
   grant(update);
@@ -218,9 +231,12 @@ Result<void> Replica::act(Now now, raft::Update update) {
 /// writes, since an order that names what a pull has brought already writes nothing.
 Result<void> Replica::acknowledge(Now now) {
   std::erase_if(submissions_, [&](Index last) { return last <= log_.synced_index(); });
-  const Index durable = std::min(log_.synced_index(), engine_end_);
+  const Index synced =
+      planted(Mistake::synced_too_far) ? log_.last_index() : log_.synced_index();
+  const Index durable = std::min(synced, engine_end_);
   if (durable <= acknowledged_) return {};
   acknowledged_ = durable;
+  if (planted(Mistake::ack_after_own_sync) && leads()) committed_ = std::max(committed_, durable);
   raft::Update update = TRY(engine_->step(now.instant, raft::Synced{durable, log_.term(durable)}));
   return act(now, std::move(update));
 }
@@ -250,7 +266,9 @@ Result<void> Replica::append(std::vector<Entry> entries) {
     }
   }
   // What is ordered again is not acknowledged again before it is known to be on disk.
-  acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
+  if (!planted(Mistake::not_acknowledged_again)) {
+    acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
+  }
   engine_end_ = entries.back().index;
   return log_.append(entries);
 }
@@ -273,7 +291,9 @@ void Replica::follow(Now now, const raft::Update& update) {
       {Code::unknown_outcome, fmt::format("{} lost its leadership before the answer", self_.name),
        "repeat with the same id"},
       elsewhere.leader};
-  intake_.fail_all(elsewhere, unknown);
+  if (!planted(Mistake::deposed_keeps_waiting)) {
+    intake_.fail_all(elsewhere, planted(Mistake::unknown_said_unwritten) ? elsewhere : unknown);
+  }
   changes_.deposed(elsewhere);
 }
 
@@ -286,9 +306,13 @@ Error Replica::full(const Error& no_space) const {
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
   // While another is taking over nothing is taken: what waits is answered by what comes of it.
-  if (engine_->status().transferee != MemberId()) return {};
+  if (engine_->status().transferee != MemberId() && !planted(Mistake::taken_while_transferring)) {
+    return {};
+  }
   if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
-    intake_.fail_waiting({room.error().code == Code::no_space ? full(room.error()) : room.error()});
+    const Error error = room.error().code == Code::no_space ? full(room.error()) : room.error();
+    if (planted(Mistake::full_disk_said_unwritten)) intake_.fail_all({error}, {error});
+    intake_.fail_waiting({error});
     return {};
   }
   if (log_.next_offset().value + submission_bytes_max > offset_max) {
@@ -297,7 +321,9 @@ Result<void> Replica::submit(Now now) {
     return {};
   }
   const Intake::Place place{.next = log_.next_offset(),
-                            .recorded = std::max(now.wall, Time{log_.last_recorded().ns + 1}),
+                            .recorded = planted(Mistake::clock_orders)
+                                            ? now.wall
+                                            : std::max(now.wall, Time{log_.last_recorded().ns + 1}),
                             .term = term_,
                             .rules = book::rules_newest};
   std::vector<Entry> entries = intake_.take(place, submission_bytes_max);
@@ -315,8 +341,12 @@ Result<void> Replica::submit(Now now) {
 /// What somebody asked to be changed, and what we want changed ourselves.
 Result<void> Replica::change(Now now) {
   const raft::Status status = engine_->status();
-  const auto alive = [&](MemberId member) { return this->alive(now, member); };
-  const Changes::Scene scene{.self = self_.id,
+  const auto heard = [this](MemberId member) -> std::optional<Instant> {
+    const auto found = heard_.find(member);
+    return found == heard_.end() ? std::nullopt : std::optional(found->second.at);
+  };
+  const Changes::Scene scene{.now = now.instant,
+                             .self = self_.id,
                              .term = term_,
                              .leader = leader_,
                              .writes = may_write(),
@@ -324,7 +354,7 @@ Result<void> Replica::change(Now now) {
                              .led = applied_term_ == term_,
                              .configuration = engine_->configuration(),
                              .status = status,
-                             .alive = alive,
+                             .heard = heard,
                              .known = known_names_,
                              .gone = gone_};
   std::optional<raft::Event> event = changes_.next(scene);
@@ -362,7 +392,8 @@ void Replica::grant(const raft::Update& update) {
   for (const raft::ReadGranted& granted : update.reads) {
     const auto node = reads_asked_.extract(granted.token);
     for (Readers::ReadReply& reply : node.mapped().replies) {
-      readers_.read(granted.index, node.mapped().deadline, std::move(reply));
+      const Index index = planted(Mistake::read_before_applied) ? Index() : granted.index;
+      readers_.read(index, node.mapped().deadline, std::move(reply));
     }
   }
   for (const uint64_t token : update.reads_lost) {
@@ -374,7 +405,11 @@ void Replica::grant(const raft::Update& update) {
 }
 
 Result<void> Replica::advance() {
-  const Index end = std::min(committed_, log_.synced_index()) + 1;
+  Index end = std::min(committed_, log_.synced_index()) + 1;
+  if (planted(Mistake::ack_before_sync)) end = std::min(committed_, log_.last_index()) + 1;
+  if (planted(Mistake::stalled_follower_blocks) && leads()) {
+    for (const auto& [id, index] : engine_->status().match) end = std::min(end, index + 1);
+  }
   size_t bytes = 0;
   while (history_.applied() + 1 < end && bytes < apply_bytes_max) {
     const std::vector<Entry> entries =
@@ -403,6 +438,7 @@ Result<void> Replica::apply(const Entry& entry) {
 // ---- What others may know. ----
 
 bool Replica::may_write() const {
+  if (planted(Mistake::writes_before_own_term)) return role_ == raft::Role::leader;
   return role_ == raft::Role::leader && applied_term_ == term_;
 }
 
@@ -505,11 +541,6 @@ void Replica::know(const raft::Configuration& configuration) {
   for (const MemberId id : known_ids_) {
     if (configuration.find(id) == nullptr) gone_.insert(id);
   }
-}
-
-bool Replica::alive(Now now, MemberId member) const {
-  const auto heard = heard_.find(member);
-  return heard != heard_.end() && now.instant - heard->second.at < alive_for;
 }
 
 Duration Replica::leaderless(Now now) const {

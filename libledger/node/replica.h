@@ -128,7 +128,6 @@ class Replica {
   void follow(Now now, const raft::Update& update);
   void know(const raft::Configuration& configuration);
   bool may_write() const;
-  bool alive(Now now, MemberId member) const;
   rpc::Failure not_leader() const;
   std::string leader_address() const;
 
@@ -153,7 +152,8 @@ class Replica {
 
   Index engine_end_;                     ///< The last entry that the engine ordered.
   Index acknowledged_;                   ///< Up to here it was told that its orders are on disk.
-  std::optional<Instant> behind_since_;  ///< Since then the disk owes something.
+  std::optional<Instant> behind_since_;  ///< Since then the disk owes something and does nothing.
+  Index synced_then_;                    ///< What it had done when we last looked.
   Instant slow_disk_until_;              ///< It was slow when it wrote last.
 
   std::vector<Readers::ReadReply> reads_;       ///< Not asked of the engine yet.

@@ -14,6 +14,10 @@ constexpr int response_bytes_max = 32 << 20;
 /// gives back to the kernel each time.
 constexpr int read_chunk_bytes_max = 256 << 10;
 
+/// What a stream may send before it is read. Left alone it is 64 KiB and grows as gRPC measures;
+/// until it has, a frame of 512 KiB costs five times the CPU, in stops and starts.
+constexpr int look_ahead_bytes = 1 << 20;
+
 /// A connection on which nothing was heard for so long is asked for a sign of life, and dropped
 /// without one.
 constexpr int keepalive_time_ms = 20'000;

@@ -1,9 +1,13 @@
 // ledger-sim: run simulated clusters, seed after seed.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "sim/consensus.h"
+#include "sim/life.h"
+#include "sim/mutants.h"
 
 using namespace ledger;
 using namespace ledger::sim;
@@ -13,64 +17,86 @@ namespace {
 struct Options {
   uint64_t seed = 1;
   uint64_t seeds = 1;
-  double seconds = 30;
+  std::optional<double> seconds;
+  bool consensus = false;
   std::vector<unsigned> without;
+  std::string mistake;
+  bool planted = false;
+  std::vector<std::string> mistakes;
   bool narrate = false;
   bool quiet = false;
-  bool planted = false;
+  bool forever = false;
 };
 
-Scenario scenario_of(const Options& options, uint64_t seed) {
-  Scenario scenario;
+/// What one seed came to.
+struct Run {
+  uint64_t hash = 0;
+  std::optional<std::string> violation;
+  Duration simulated{};
+  Counts counts;
+};
+
+template <class Any>
+void fill_in(Any& scenario, const Options& options, uint64_t seed) {
   scenario.seed = seed;
-  scenario.trouble = Duration(static_cast<int64_t>(options.seconds * 1e9));
+  if (options.seconds) {
+    scenario.trouble = Duration(static_cast<int64_t>(*options.seconds * 1e9));
+  }
   for (unsigned guard : options.without) scenario.guards_left_out |= 1u << guard;
   if (options.narrate) {
     scenario.narrate = [](const std::string& line) { std::cout << line << '\n'; };
   }
-  return scenario;
 }
 
-/// Leaves out one guard after the other, all or those named, and says which seed shows it. Guard 8
-/// is of use only where guard 10 is left out; raft/guards_test.cc shows it.
-int run_planted(Options options) {
-  std::vector<unsigned> guards = options.without;
-  for (unsigned guard = 1; options.without.empty() && guard <= 16; ++guard) {
-    if (guard != 8) guards.push_back(guard);
+Run run_seed(const Options& options, uint64_t seed) {
+  if (options.consensus) {
+    Scenario scenario;
+    fill_in(scenario, options, seed);
+    Report report = run_consensus(scenario);
+    return {report.hash, report.violation, report.simulated, std::move(report.counts)};
   }
-  int survived = 0;
-  for (unsigned guard : guards) {
-    options.without = {guard};
-    std::optional<uint64_t> killed;
-    for (uint64_t seed = options.seed; !killed && seed < options.seed + options.seeds; ++seed) {
-      if (run_consensus(scenario_of(options, seed)).violation) killed = seed;
-    }
-    std::cout << "guard_" << guard << ' ' << (killed ? "killed " : "survived ")
-              << killed.value_or(options.seed + options.seeds - 1) << std::endl;
-    if (!killed) ++survived;
-  }
-  return survived == 0 ? 0 : 1;
+  Life life;
+  fill_in(life, options, seed);
+  Told told = live(life);
+  return {told.hash, told.violation, told.simulated, std::move(told.counts)};
+}
+
+/// What to type to see it again.
+std::string replay(const Options& options, uint64_t seed) {
+  std::string line = "ledger-sim --narrate --seed " + std::to_string(seed);
+  if (options.consensus) line += " --consensus";
+  if (options.seconds) line += " --seconds " + std::to_string(*options.seconds);
+  for (unsigned guard : options.without) line += " --without " + std::to_string(guard);
+  if (!options.mistake.empty()) line += " --mistake " + options.mistake;
+  return line;
 }
 
 int run(const Options& options) {
   Counts totals;
   double simulated = 0;
   uint64_t failed = 0;
-  for (uint64_t seed = options.seed; seed < options.seed + options.seeds; ++seed) {
-    const Report report = run_consensus(scenario_of(options, seed));
+  uint64_t done = 0;
+  for (uint64_t seed = options.seed; options.forever || done < options.seeds; ++seed, ++done) {
+    const Run result = run_seed(options, seed);
     if (!options.quiet) {
-      std::cout << "seed " << seed << " trace " << std::hex << report.hash << std::dec << '\n';
+      std::cout << "seed " << seed << " trace " << std::hex << result.hash << std::dec
+                << std::endl;
     }
-    if (report.violation) {
+    if (result.violation) {
       ++failed;
-      std::cout << "seed " << seed << " fails: " << *report.violation << '\n';
+      std::cout << "seed " << seed << " fails: " << *result.violation << "\nreplay: "
+                << replay(options, seed) << std::endl;
     }
-    for (const auto& [what, count] : report.counts) totals[what] += count;
-    simulated += std::chrono::duration<double>(report.simulated).count();
+    for (const auto& [what, count] : result.counts) totals[what] += count;
+    simulated += std::chrono::duration<double>(result.simulated).count();
   }
-  std::cout << options.seeds << " seeds, " << simulated << " s simulated, "
-            << totals["acknowledged"] << " commits, faults";
-  for (const auto& [what, count] : totals) std::cout << ' ' << what << '=' << count;
+  std::cout << done << " seeds, " << simulated << " s simulated, " << totals["acknowledged"]
+            << " commits, faults";
+  for (const auto& [what, count] : totals) {
+    std::string key = what;
+    std::ranges::replace(key, ' ', '_');
+    std::cout << ' ' << key << '=' << count;
+  }
   std::cout << '\n';
   return failed == 0 ? 0 : 1;
 }
@@ -78,15 +104,25 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Run simulated clusters, consensus only, and check every step");
+  CLI::App app("Run simulated clusters of whole nodes and check every step");
   Options options;
   app.add_option("--seed", options.seed, "First seed");
-  app.add_option("--seeds", options.seeds, "How many seeds");
+  app.add_option("--seeds", options.seeds, "How many seeds; with --planted, for each at most");
   app.add_option("--seconds", options.seconds, "Virtual seconds of trouble a seed");
-  app.add_option("--without", options.without, "Guards to leave out, by number");
+  app.add_flag("--consensus", options.consensus, "Consensus only: engines without log and book");
+  app.add_option("--without", options.without, "Guards of consensus to leave out, by number");
   app.add_flag("--narrate", options.narrate, "Print every step");
   app.add_flag("--quiet", options.quiet, "Print failing seeds and the totals only");
-  app.add_flag("--planted", options.planted, "Leave out each guard in turn, up to --seeds each");
+  app.add_flag("--forever", options.forever, "Go on until told to stop");
+  app.add_option("--mistake", options.mistake, "Make this mistake");
+  app.add_flag("--planted", options.planted,
+               "Make one mistake after the other and say which seed shows it");
+  app.add_option("mistakes", options.mistakes, "Which, with --planted; all where none is named");
   CLI11_PARSE(app, argc, argv);
-  return options.planted ? run_planted(options) : run(options);
+  if (options.planted) return show_mutants(options.mistakes, options.seed, options.seeds);
+  if (!options.mistake.empty() && !plant(options.mistake)) {
+    std::cerr << "no such mistake, or not in this build: " << options.mistake << '\n';
+    return 64;
+  }
+  return run(options);
 }

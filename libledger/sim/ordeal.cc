@@ -1,0 +1,140 @@
+#include "sim/ordeal.h"
+
+#include <iterator>
+
+namespace ledger::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Zero in half of all ordeals.
+Duration sometimes(Random& random, Duration shortest, Duration longest) {
+  return random.coin() ? Duration() : random.between(shortest, longest);
+}
+
+/// No trouble, but a cluster and its clients of any size.
+Ordeal quiet(Random& random) {
+  Ordeal ordeal;
+  ordeal.founders = random.between(1, 5);
+  ordeal.weather.delay = random.between(200us, 5ms);
+  ordeal.weather.late = ordeal.weather.delay;
+  ordeal.log.segment_bytes = random.between(3, 16) * 8192;
+  ordeal.log.cache_bytes = random.coin() ? 0 : size_t{random.between(1, 64)} << 10;
+  ordeal.message_bytes = random.between(200, 8192);
+  ordeal.pull_bytes = random.between(1, 8192);
+  ordeal.disk = random.between(100us, 5ms);
+  ordeal.disk_slow = random.between(20ms, 1500ms);
+  ordeal.clients = random.between(2, 5);
+  ordeal.think = random.between(5ms, 60ms);
+  ordeal.patience = random.between(150ms, 600ms);
+  ordeal.lost_answer_ppm = static_cast<uint32_t>(random.below(60'000));
+  ordeal.body_bytes = random.between(1, 400);
+  return ordeal;
+}
+
+void bad_network(Random& random, Ordeal& ordeal) {
+  if (random.coin()) ordeal.weather.loss_ppm = static_cast<uint32_t>(random.below(200'000));
+  if (random.coin()) ordeal.weather.duplicate_ppm = static_cast<uint32_t>(random.below(300'000));
+  if (random.coin()) {
+    ordeal.weather.late_ppm = static_cast<uint32_t>(random.below(100'000));
+    ordeal.weather.late = random.between(20ms, 2s);
+  }
+  ordeal.pull_failure_ppm = static_cast<uint32_t>(random.below(300'000));
+  ordeal.partition_every = sometimes(random, 400ms, 4s);
+  ordeal.parted = random.between(100ms, 4s);
+}
+
+void bad_power(Random& random, Ordeal& ordeal) {
+  ordeal.crash_every = random.between(300ms, 3s);
+  ordeal.blackout_every = sometimes(random, 2s, 8s);
+  ordeal.crash_at_call_every = sometimes(random, 300ms, 3s);
+  ordeal.down = random.between(20ms, 2s);
+}
+
+void bad_disks(Random& random, Ordeal& ordeal) {
+  ordeal.disk_error_every = sometimes(random, 1s, 5s);
+  ordeal.slow_every = sometimes(random, 400ms, 4s);
+  ordeal.slow = random.between(50ms, 3s);
+  ordeal.full_every = sometimes(random, 1s, 5s);
+  ordeal.full = random.between(100ms, 4s);
+  ordeal.damage_every = sometimes(random, 1s, 5s);
+  ordeal.wipe_every = sometimes(random, 2s, 8s);
+  ordeal.down = random.between(20ms, 1s);
+}
+
+void bad_clocks(Random& random, Ordeal& ordeal) {
+  ordeal.pause_every = sometimes(random, 300ms, 4s);
+  ordeal.paused = random.between(20ms, 2s);
+  ordeal.clock_every = random.between(100ms, 2s);
+}
+
+void new_members(Random& random, Ordeal& ordeal) {
+  ordeal.change_every = random.between(50ms, 800ms);
+  ordeal.transfer_every = sometimes(random, 200ms, 4s);
+}
+
+/// A bit of everything.
+Ordeal anything(Random& random) {
+  Ordeal ordeal = quiet(random);
+  using Add = void (*)(Random&, Ordeal&);
+  constexpr Add adds[] = {bad_network, bad_power, bad_disks, bad_clocks, new_members};
+  for (const Add add : adds) {
+    if (random.coin()) add(random, ordeal);
+  }
+  return ordeal;
+}
+
+/// One kind of trouble, and much of it.
+Ordeal power(Random& random) {
+  Ordeal ordeal = quiet(random);
+  bad_power(random, ordeal);
+  return ordeal;
+}
+Ordeal network(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.between(3, 5);
+  bad_network(random, ordeal);
+  ordeal.partition_every = random.between(300ms, 2s);
+  return ordeal;
+}
+Ordeal disks(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.between(3, 5);
+  bad_disks(random, ordeal);
+  new_members(random, ordeal);
+  return ordeal;
+}
+Ordeal churn(Random& random) {
+  Ordeal ordeal = quiet(random);
+  new_members(random, ordeal);
+  ordeal.crash_every = sometimes(random, 500ms, 4s);
+  return ordeal;
+}
+
+/// Leaders in quick succession under many clients: what was begun by one is ended by another.
+Ordeal succession(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = 3;
+  ordeal.clients = 5;
+  ordeal.think = random.between(1ms, 10ms);
+  ordeal.transfer_every = random.between(50ms, 500ms);
+  ordeal.partition_every = sometimes(random, 300ms, 2s);
+  ordeal.parted = random.between(100ms, 2s);
+  ordeal.pause_every = sometimes(random, 300ms, 2s);
+  ordeal.slow_every = sometimes(random, 300ms, 2s);
+  return ordeal;
+}
+
+}  // namespace
+
+Ordeal draw_ordeal(Random& random) {
+  using Draw = Ordeal (*)(Random&);
+  constexpr Draw draws[] = {anything, anything, anything, power, network, disks, churn, succession};
+  Ordeal ordeal = draws[random.below(std::size(draws))](random);
+  ordeal.settings.election_timeout = 300ms;
+  ordeal.settings.heartbeat = 60ms;
+  ordeal.settings.catch_up_round = 10s;
+  return ordeal;
+}
+
+}  // namespace ledger::sim
