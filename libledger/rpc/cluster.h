@@ -35,7 +35,7 @@ class Backoff {
   /// Waits, or says that the deadline leaves no time for another try.
   bool pause(const Deadline& deadline) {
     const Duration wait = std::exchange(wait_, std::min<Duration>(2 * wait_, wait_max));
-    if (wait >= deadline.left()) return false;
+    if (wait + try_min >= deadline.left()) return false;
     deadline.pause(wait);
     return true;
   }
@@ -46,6 +46,8 @@ class Backoff {
 
  private:
   static constexpr std::chrono::milliseconds wait_max{200};
+  /// A try with less time than this would end without an answer, and so without certainty.
+  static constexpr std::chrono::milliseconds try_min{50};
   Duration wait_ = std::chrono::milliseconds(50);
 };
 

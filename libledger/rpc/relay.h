@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,7 +24,9 @@ namespace ledger::rpc {
 /// connections stand, new ones are taken, and nothing comes of any.
 class Relay {
  public:
-  explicit Relay(const std::string& target) : target_(parse_address(target)->port) {
+  /// `delay`: how far away the server is, one way.
+  explicit Relay(const std::string& target, std::chrono::milliseconds delay = {})
+      : target_(parse_address(target)->port), delay_(delay) {
     sockaddr_in in = loopback(0);
     socklen_t size = sizeof in;
     REQUIRE(bind(listener_, reinterpret_cast<sockaddr*>(&in), size) == 0);
@@ -99,9 +102,10 @@ class Relay {
     ways_.push_back({server, client});
   }
 
-  static void pass(Way& way) {
+  void pass(Way& way) const {
     std::array<char, 65536> buffer;
     const ssize_t size = read(way.from, buffer.data(), buffer.size());
+    std::this_thread::sleep_for(delay_);
     way.open = size > 0;
     for (ssize_t sent = 0; sent < size;) {
       const ssize_t more =
@@ -116,6 +120,7 @@ class Relay {
   }
 
   const uint16_t target_;
+  const std::chrono::milliseconds delay_;
   std::string address_;
   const int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int woken_ = eventfd(0, EFD_CLOEXEC);
