@@ -2,6 +2,7 @@
 """Data directories that are not as a node left them: what every command says, and that the command
 which the hint names does what it promises."""
 
+import json
 import os
 import pathlib
 import re
@@ -164,11 +165,16 @@ def a_flipped_bit(data):
         file.write(bytes([byte ^ 1]))
     every_reader(data, 65, "corrupt_segment", r"seg: bad CRC at byte \d+ \(record offset \d+\)")
     by_reader = failed(65, "corrupt_segment", "segment", "verify", data)["hint"]
-    by_file = failed(65, "corrupt_segment", "segment", "verify", str(path))
+    # A file alone may lack the witness that tells damage from a torn tail.
+    done = subprocess.run([PROGRAM, "-o", "json", "segment", "verify", str(path)],
+                          capture_output=True, text=True, check=False)
+    by_file = json.loads(done.stderr)
+    named = re.search(r"segment repair (.*?) --(truncate-at|apply)", by_file["hint"])
+    check(done.returncode in (65, 1) and named and shlex.split(named[1]) == [data], f"{by_file}")
     hint = failed(65, "corrupt_segment", *start(data))["hint"]
     command = re.search(r"'(ledgerctl segment repair .* --apply --yes)'", hint)
     check(command is not None, f"the hint names no command: {hint}")
-    check(command[0] in by_reader and command[0] in by_file["hint"], f"{by_reader} {by_file}")
+    check(command[0] in by_reader, f"{by_reader}")
     check(by_file["message"].startswith(str(path)), f"{by_file}")
     words = shlex.split(command[1])
     check(words[3] == data, f"the hint names another directory: {words}")

@@ -1,6 +1,7 @@
 """A PostgreSQL server of one's own for the end-to-end tests: in a temporary directory, on a port of
 the kernel's choice, with a password."""
 
+import contextlib
 import glob
 import os
 import pathlib
@@ -94,12 +95,15 @@ class Postgres:
     def pause(self):
         """Stops the server, then its children: none is started meanwhile."""
         os.kill(self.process.pid, signal.SIGSTOP)
-        for pid in self.pids():
-            os.kill(pid, signal.SIGSTOP)
+        self.signal(signal.SIGSTOP)
 
     def resume(self):
+        self.signal(signal.SIGCONT)
+
+    def signal(self, number):
         for pid in self.pids():
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # A child may end meanwhile.
+                os.kill(pid, number)
 
     def stop(self):
         if self.process and self.process.poll() is None:
