@@ -31,7 +31,7 @@ COMMANDS = {
     "account open": ["account", "open", "assets:a{n}", "--asset", "EUR"],
     "account show": ["account", "show", "assets:bank"],
     "account list": ["account", "list"],
-    "tx post": ["-q", "tx", "post", "--debit", "assets:bank", "--credit", "income:sales", "--amount",
+    "tx post": ["tx", "post", "--debit", "assets:bank", "--credit", "income:sales", "--amount",
                 "1"],
     "tx show": ["tx", "show", "0192f0c4-7a10-7c00-8000-4b5a5e9d1c01"],
     "tx list": ["tx", "list"],
@@ -63,7 +63,8 @@ class Table:
                 continue
             for form in ("text", "json"):
                 self.number += 1
-                yield f"{name} -o {form}", ["-o", form] + [
+                # A slow machine has progress to tell, which is no error.
+                yield f"{name} -o {form}", ["-q", "-o", form] + [
                     w.replace("{data}", self.data).replace("{dir}", self.directory)
                     .replace("{n}", str(self.number)) for w in words]
             yield f"{name} --help", [*name.split(" "), "--help"]
