@@ -7,6 +7,7 @@
 #include <grpcpp/impl/server_builder_plugin.h>
 
 #include <algorithm>
+#include <mutex>
 #include <vector>
 
 #include "rpc/address.h"
@@ -93,12 +94,19 @@ class GrpcServer final : public RpcServer {
   void attach_peer(PeerNode& node) override { host_.attach_peer(node); }
   uint64_t peers_refused() const override { return peer_.refused(); }
   void set_ready(bool ready) override {
+    const std::lock_guard lock(ready_mutex_);
+    // A node may become ready while its server stops: nobody is to be told any more.
+    if (stopping_) return;
     server_->GetHealthCheckService()->SetServingStatus(ready_service, ready);
   }
 
   void stop(Duration grace) override {
     if (!server_) return;
     set_ready(false);
+    {
+      const std::lock_guard lock(ready_mutex_);
+      stopping_ = true;
+    }
     host_.close();
     server_->Shutdown(gpr_time_from_nanos(grace.count(), GPR_TIMESPAN));
     server_->Wait();
@@ -113,6 +121,8 @@ class GrpcServer final : public RpcServer {
   PeerService peer_;
   Address address_;
   std::string text_;
+  std::mutex ready_mutex_;
+  bool stopping_ = false;  ///< Under the mutex; from then on `server_` is `stop`'s alone.
   std::unique_ptr<grpc::Server> server_;
 };
 

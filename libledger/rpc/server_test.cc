@@ -34,6 +34,13 @@ TEST_CASE("a second server on the same address is told who has it") {
                                            " is in use by pid " + std::to_string(getpid()) + " ("));
 }
 
+TEST_CASE("a node that becomes ready while its server stops tells nobody") {
+  Served served;
+  served.server->set_ready(true);
+  served.server->stop({});
+  served.server->set_ready(true);
+}
+
 TEST_CASE("an address that is none, or not ours, or not on loopback is refused") {
   const auto listen = [](const std::string& address) {
     return RpcServer::start({.listen = address, .ids = {}}).error();
