@@ -66,8 +66,10 @@ void History::prefetch(std::span<const Id> ids) const {
   past_.prefetch(ids);
 }
 
-std::optional<Offset> History::find(const Id& id) const {
-  return past_.find(id);
+Result<std::optional<Offset>> History::find(const Id& id) const {
+  const std::optional<Offset> found = past_.find(id);
+  if (std::optional<Error> error = past_.take_error()) return tl::unexpected(*std::move(error));
+  return found;
 }
 
 Result<book::Verdict> History::judge(Offset first, const RecordView& record) const {

@@ -51,8 +51,9 @@ class History {
   /// cache.
   void prefetch(std::span<const Id> ids) const;
 
-  /// Offset of the first record with this id, if one was applied.
-  std::optional<Offset> find(const Id& id) const;
+  /// Offset of the first record with this id, if one was applied. Errors: those of reading a record
+  /// whose hash is that of `id`: whether it is this one's is not known then.
+  Result<std::optional<Offset>> find(const Id& id) const;
 
   /// What `apply` would say of `record`, whose id was first used at `first`: a duplicate, or an id
   /// conflict. This answer can never change, so it may be given without the log.

@@ -93,8 +93,8 @@ TEST_CASE("records are decided in order, and a repetition is known by its first"
   CHECK(verdicts[3].code == book::Code::id_conflict);
   CHECK(verdicts[3].detail.first_offset == Offset(1));
   CHECK(told.history->end() == Offset(5));
-  CHECK(told.history->find(id_numbered(3)) == Offset(4));
-  CHECK_FALSE(told.history->find(id_numbered(4)));
+  CHECK(told.history->find(id_numbered(3)).value() == Offset(4));
+  CHECK_FALSE(told.history->find(id_numbered(4)).value());
 }
 
 TEST_CASE("a repetition is judged without the log as it would be within it") {

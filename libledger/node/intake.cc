@@ -93,20 +93,27 @@ void Intake::add(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
   waiting_.push_back(std::move(asked));
 }
 
-std::vector<Entry> Intake::take(const Place& place, size_t bytes_max) {
+Result<std::vector<Entry>> Intake::take(const Place& place, size_t bytes_max) {
   EntryMaker maker(parts_, place);
   while (!waiting_.empty() && maker.bytes() < bytes_max) {
     const AskedPtr asked = std::move(waiting_.front());
     waiting_.pop_front();
     waiting_bytes_ -= asked->proposal.packed.size();
     asked->outcome.term = place.term;
-    sort_out(asked, maker);
+    const Result<void> sorted = sort_out(asked, maker);
+    if (!sorted) {
+      fail(*asked, {sorted.error()});
+      return tl::unexpected(sorted.error());
+    }
   }
   return maker.finish();
 }
 
-void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
-  if (asked->open == 0) return finish(*asked);
+Result<void> Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
+  if (asked->open == 0) {
+    finish(*asked);
+    return {};
+  }
   const Bytes packed = asked->proposal.packed;
   maker.make_room(packed.size());
 
@@ -135,7 +142,7 @@ void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
     const std::optional<Bytes> bytes = take_record(cursor);
     assert(bytes && bytes->size() >= record_fixed_bytes);  // checked at the door
     const Id& id = ids[position % ids.size()];
-    const std::optional<Offset> first = history_.find(id);
+    const std::optional<Offset> first = TRY(history_.find(id));
     if (first && !planted(Mistake::second_record)) {
       end_run(start, position);
       answer_repeated(*asked, position, *first, view_record(*bytes));
@@ -149,6 +156,7 @@ void Intake::sort_out(const AskedPtr& asked, EntryMaker& maker) {
     }
   }
   end_run(packed.size(), asked->proposal.count);
+  return {};
 }
 
 void Intake::apply(const Stamp& stamp, const RecordView& record, const book::Verdict& verdict) {

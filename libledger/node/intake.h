@@ -42,8 +42,9 @@ class Intake {
   };
 
   /// Makes entries of what waits, in the order of arrival, until they hold `bytes_max` of payload.
-  /// Index and term stay unset.
-  std::vector<Entry> take(const Place& place, size_t bytes_max);
+  /// Index and term stay unset. Errors: those of History::find, fatal: whether an id is in the log
+  /// can't be told, so nothing of this may be written.
+  Result<std::vector<Entry>> take(const Place& place, size_t bytes_max);
 
   /// A record was applied; the book is as of after it.
   void apply(const Stamp& stamp, const RecordView& record, const book::Verdict& verdict);
@@ -85,7 +86,7 @@ class Intake {
   class EntryMaker;
 
   /// Decides for each record of a proposal: answered early, held back, or into the entry.
-  void sort_out(const AskedPtr& asked, EntryMaker& maker);
+  Result<void> sort_out(const AskedPtr& asked, EntryMaker& maker);
   void answer_repeated(Asked& asked, uint32_t position, Offset first, const RecordView& record);
   void settle(Asked& asked, uint32_t position, const book::Verdict& verdict);
   void finish(Asked& asked);

@@ -40,7 +40,7 @@ class Replica::BookView : public rpc::View {
   const book::Book& book() const override { return history_.book(); }
 
   Result<std::optional<Transaction>> transaction(const Id& id) const override {
-    const std::optional<Offset> offset = history_.find(id);
+    const std::optional<Offset> offset = TRY(history_.find(id));
     if (!offset) return std::nullopt;
     Transaction transaction;
     transaction.decision = TRY(history_.recall(*offset, &transaction.record));
@@ -231,8 +231,7 @@ Result<void> Replica::act(Now now, raft::Update update) {
 /// writes, since an order that names what a pull has brought already writes nothing.
 Result<void> Replica::acknowledge(Now now) {
   std::erase_if(submissions_, [&](Index last) { return last <= log_.synced_index(); });
-  const Index synced =
-      planted(Mistake::synced_too_far) ? log_.last_index() : log_.synced_index();
+  const Index synced = planted(Mistake::synced_too_far) ? log_.last_index() : log_.synced_index();
   const Index durable = std::min(synced, engine_end_);
   if (durable <= acknowledged_) return {};
   acknowledged_ = durable;
@@ -266,9 +265,7 @@ Result<void> Replica::append(std::vector<Entry> entries) {
     }
   }
   // What is ordered again is not acknowledged again before it is known to be on disk.
-  if (!planted(Mistake::not_acknowledged_again)) {
-    acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
-  }
+  acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
   engine_end_ = entries.back().index;
   return log_.append(entries);
 }
@@ -326,7 +323,7 @@ Result<void> Replica::submit(Now now) {
                                             : std::max(now.wall, Time{log_.last_recorded().ns + 1}),
                             .term = term_,
                             .rules = book::rules_newest};
-  std::vector<Entry> entries = intake_.take(place, submission_bytes_max);
+  std::vector<Entry> entries = TRY(intake_.take(place, submission_bytes_max));
   if (entries.empty()) return {};
   raft::Update update = TRY(engine_->step(now.instant, raft::Proposed{std::move(entries)}));
   if (update.refused != raft::Refusal::none) {

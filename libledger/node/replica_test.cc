@@ -177,6 +177,22 @@ TEST_CASE("one id stands in the log once, however its repetitions arrive") {
   }
 }
 
+TEST_CASE("an id that can't be looked up is not taken for a new one") {
+  Single node;
+  Heard first, again;
+  node.replica->propose(raw({{1, "a"}}), first.reply());
+  node.settle();
+  node.open();  // So that the record is on disk only.
+  const Index before = node.log->last_index();
+  node.disk.fail({.call = io::Call::read, .from_then_on = true});
+  node.replica->propose(raw({{2, "b"}, {1, "a"}}), again.reply());
+  CHECK_FALSE(node.replica->turn(node.now()));
+  CHECK(node.log->last_index() == before);
+  node.replica->abandon({{Code::io, "n1 stopped"}});
+  REQUIRE(again.answer);
+  CHECK_FALSE(*again.answer);
+}
+
 TEST_CASE("proposals that come while the disk is busy are merged into one entry") {
   Single node;
   std::vector<Heard> heard(100);
