@@ -313,6 +313,18 @@ TEST_CASE(
   CHECK(group.write(group.lead(), 2).value().offsets.front() == Offset(2));
 }
 
+TEST_CASE("the first records of all are lost with their leader, and it takes what came instead") {
+  Group group(3);
+  Member& old = group.lead();
+  group.cut_off(old.id.value);
+  REQUIRE_FALSE(group.write(old, 1));
+  REQUIRE(group.run(20s, [&] { return group.leader() != nullptr && group.leader() != &old; }));
+  REQUIRE(group.write(group.lead(), 2));
+  group.heal();
+  group.run(3s);
+  CHECK(old.replica->history().end() == Offset(1));
+}
+
 TEST_CASE("a leader whose disk always has something to do is not taken for a slow one") {
   Group group(3);
   Member& leader = group.lead();

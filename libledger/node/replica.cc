@@ -255,14 +255,16 @@ Result<void> Replica::go_on_pulling(Now now) {
 }
 
 Result<void> Replica::append(std::vector<Entry> entries) {
+  const Entry* before = nullptr;
   for (Entry& entry : entries) {
-    if (entry.kind == EntryKind::records) continue;
-    // What a leader's engine adds takes no offset and no time of its own.
-    if (entry.recorded == Time()) {
-      entry.base_offset = log_.next_offset();
-      entry.recorded = log_.last_recorded();
+    // What our engine adds when we lead takes no offset and no time of its own. What comes from
+    // another leader has what it needs, also where its time is zero: no record stands before it.
+    if (leads() && entry.term == term_ && entry.kind != EntryKind::records) {
+      entry.base_offset = before ? before->next_offset() : log_.next_offset();
+      entry.recorded = before ? before->last_recorded() : log_.last_recorded();
       entry.rules = book::rules_newest;
     }
+    before = &entry;
   }
   // What is ordered again is not acknowledged again before it is known to be on disk.
   acknowledged_ = std::min(acknowledged_, entries.front().index - 1);
