@@ -20,13 +20,11 @@ namespace ledger {
   MISTAKE(equal_entries_cut)        /* 29, 30: what comes again replaces what is there */ \
   MISTAKE(commit_beyond_match)      /* 28: one entry more is committed than was said */ \
   MISTAKE(synced_too_far)           /* 31: what is queued is acknowledged to consensus */ \
-  MISTAKE(not_acknowledged_again)   /* 31: what was cut and comes again is not told */ \
   MISTAKE(read_at_once)             /* 41: a leader reads by its own belief */ \
   MISTAKE(follower_reads_stale)     /* 41: a follower reads by its own commit index */ \
   MISTAKE(read_before_applied)      /* 43: a read does not wait for its index */ \
   MISTAKE(at_least_too_early)       /* 43: a read waits for the record before */ \
   MISTAKE(wiped_keeps_identity)     /* 40: an empty disk votes as who it was */ \
-  MISTAKE(leader_removes_itself)    /* 49: without handing over first */ \
   MISTAKE(quorum_not_asked)         /* 51: a member goes though no majority is left */ \
   MISTAKE(second_record)            /* 57: an id that is in the log is written again */ \
   MISTAKE(other_body_accepted)      /* 58: one id, two bodies: a duplicate */ \
@@ -42,8 +40,7 @@ namespace ledger {
   MISTAKE(stalled_follower_blocks)  /* 68: the leader waits for all */ \
   MISTAKE(floor_ignored)            /* 62: more is taken than there is */ \
   MISTAKE(one_leg_only)             /* 62: a debit without its credit */ \
-  MISTAKE(place_decides)            /* 61: the state depends on where it lies in memory */ \
-  MISTAKE(outbox_ignores_cuts)      /* a message is filled with other entries than its own */
+  MISTAKE(place_decides)            /* 61: the state depends on where it lies in memory */
 
 enum class Mistake {
   none,

@@ -217,7 +217,7 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
                 failure(Code::member_alive, fmt::format("{} is alive", target->name),
                         fmt::format("`ledgerctl member leave {} --yes`", target->name)))};
   }
-  if (target->id == scene.self && !planted(Mistake::leader_removes_itself)) {
+  if (target->id == scene.self) {
     // A leader never removes itself: the next one does, when it is asked again.
     const raft::Member* heir = best_other(scene);
     if (heir == nullptr) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/planted.h"
-
 namespace ledger::node {
 namespace {
 
@@ -82,14 +80,11 @@ bool Outbox::pop(MemberId to, Waiting& first) {
 Result<bool> Outbox::fill(Waiting& waiting, size_t bytes_max) {
   auto* body = std::get_if<raft::AppendEntries>(&waiting.message.body);
   if (body == nullptr || body->count == 0) return true;
-  const auto overtaken = [&] {
-    return log_.cuts() != waiting.cuts && !planted(Mistake::outbox_ignores_cuts);
-  };
-  if (overtaken()) return false;
+  if (log_.cuts() != waiting.cuts) return false;
   const Index end = body->previous_index + body->count + 1;
   std::vector<Entry> entries = TRY(log_.read(body->previous_index + 1, end, bytes_max));
   // What was read belongs to this message only if nothing was cut before it was.
-  if (entries.empty() || overtaken()) return false;
+  if (entries.empty() || log_.cuts() != waiting.cuts) return false;
   const auto count = static_cast<uint32_t>(entries.size());
   if (count < body->count) {
     Waiting rest = waiting;

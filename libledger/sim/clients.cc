@@ -187,8 +187,8 @@ void Clients::write_to(Machine& machine, const Batch& batch, size_t attempts, Do
       again(random_.between(1ms, 30ms), other == nullptr ? MemberId() : other->id);
     });
   };
-  const auto reply = [this, &machine, life, attempt, batch, hear](
-                         const rpc::Answer<rpc::Outcome>& answer) {
+  const auto reply = [this, &machine, life, attempt, batch,
+                      hear](const rpc::Answer<rpc::Outcome>& answer) {
     if (machine.life != life) throw Violation(machine.name + ": answers from another life");
     if (std::exchange(attempt->answered, true)) {
       throw Violation(machine.name + ": answers twice");
@@ -242,7 +242,8 @@ void Clients::read_from(Machine& machine, const rpc::Freshness& freshness,
                         std::function<void(bool)> done) {
   const auto over = std::make_shared<bool>(false);
   Offset covers;
-  if (freshness.kind == rpc::Freshness::Kind::linearizable) covers = world_.witness().acknowledged();
+  if (freshness.kind == rpc::Freshness::Kind::linearizable)
+    covers = world_.witness().acknowledged();
   if (freshness.kind == rpc::Freshness::Kind::at_least) covers = freshness.at_least + 1;
   std::optional<Id> sought;
   const Offset end = world_.witness().end();
@@ -250,8 +251,8 @@ void Clients::read_from(Machine& machine, const rpc::Freshness& freshness,
     sought = world_.witness().id_at(Offset(random_.below(end.value)));
   }
   const bool leads = machine.up() && machine.replica->leads();
-  const auto reply = [this, &machine, over, covers, sought, leads, done](
-                         rpc::Answer<std::reference_wrapper<const rpc::View>> view) {
+  const auto reply = [this, &machine, over, covers, sought, leads,
+                      done](rpc::Answer<std::reference_wrapper<const rpc::View>> view) {
     if (view) {
       world_.witness().reads(machine, covers, view->get(), sought ? &*sought : nullptr);
       ++world_.counts()[leads ? "reads" : "follower reads"];
@@ -285,7 +286,7 @@ void Clients::page(Done done) {
     if (decided) {
       world_.witness().serves(*machine, from, *decided);
       ++world_.counts()["pages"];
-    } else if (!machine->damaged && !machine->disk.stopped()) {
+    } else if (!machine->in_trouble()) {
       throw Violation(machine->name + ": can't serve " + std::to_string(from.value) + ": " +
                       decided.error().message);
     }

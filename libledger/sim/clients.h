@@ -22,7 +22,9 @@ class Clients {
   void begin();
 
   /// One record more, from nobody who waits for anything else.
-  void write_one() { write(fresh(1), 4, believed_, [] {}); }
+  void write_one() {
+    write(fresh(1), 4, believed_, [] {});
+  }
   /// A linearizable read from this member; `done` with whether it was answered in time.
   void read_one(Machine& machine, std::function<void(bool)> done);
 

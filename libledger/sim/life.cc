@@ -52,8 +52,8 @@ class Course {
   bool all_applied(Index mark) {
     const std::vector<Machine*> all = members();
     return !all.empty() && std::ranges::all_of(all, [mark](const Machine* machine) {
-             return machine->up() && machine->replica->history().applied() >= mark;
-           });
+      return machine->up() && machine->replica->history().applied() >= mark;
+    });
   }
 
   void recover() {

@@ -79,13 +79,12 @@ int run(const Options& options) {
   for (uint64_t seed = options.seed; options.forever || done < options.seeds; ++seed, ++done) {
     const Run result = run_seed(options, seed);
     if (!options.quiet) {
-      std::cout << "seed " << seed << " trace " << std::hex << result.hash << std::dec
-                << std::endl;
+      std::cout << "seed " << seed << " trace " << std::hex << result.hash << std::dec << std::endl;
     }
     if (result.violation) {
       ++failed;
-      std::cout << "seed " << seed << " fails: " << *result.violation << "\nreplay: "
-                << replay(options, seed) << std::endl;
+      std::cout << "seed " << seed << " fails: " << *result.violation
+                << "\nreplay: " << replay(options, seed) << std::endl;
     }
     for (const auto& [what, count] : result.counts) totals[what] += count;
     simulated += std::chrono::duration<double>(result.simulated).count();

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-
 namespace ledger::sim {
 
 Tally::Booked Tally::apply(const RecordView& record) {

@@ -61,7 +61,7 @@ void World::send_batch(Machine& machine, MemberId to) {
       machine.outbox->take(to, calm_ ? 1 << 16 : random_.between(1, ordeal_.message_bytes));
   machine.sending[to] = false;
   if (!batch) {
-    if (machine.damaged || machine.disk.stopped() || machine.faulty) return;
+    if (machine.in_trouble()) return;
     throw Violation(machine.name + ": can't read what it sends: " + batch.error().message);
   }
   if (batch->empty()) return;
@@ -106,8 +106,8 @@ void World::follow_pull(Machine& machine) {
   if (machine.stream == wanted->number) return;
   machine.stream = wanted->number;
   ++counts_["pulls"];
-  tell(machine, "pulls " + std::to_string(wanted->from.value) + " to " +
-                    std::to_string(wanted->end.value));
+  tell(machine,
+       "pulls " + std::to_string(wanted->from.value) + " to " + std::to_string(wanted->end.value));
   const MemberId source = random_.coin() ? wanted->leader : random_.pick(machines_).id;
   schedule(random_.between(100us, 5ms), machine, [this, &machine, pulling = *wanted, source] {
     pull_batch(machine, pulling, pulling.from, source);
@@ -128,15 +128,14 @@ void World::pull_batch(Machine& machine, const node::Pulling& pulling, Index nex
                        MemberId source_id) {
   if (machine.stream != pulling.number) return;
   Machine* source = find(source_id);
-  const bool reachable = source != nullptr && source != &machine && source->up() &&
-                         source->paused_until <= now_ &&
-                         network_.connected(source->id, machine.id) &&
-                         network_.connected(machine.id, source->id);
+  const bool reachable =
+      source != nullptr && source != &machine && source->up() && source->paused_until <= now_ &&
+      network_.connected(source->id, machine.id) && network_.connected(machine.id, source->id);
   if (!reachable || (!calm_ && random_.chance(ordeal_.pull_failure_ppm))) {
     return break_pull(machine, pulling.number, random_.between(5ms, calm_ ? 20ms : 150ms));
   }
-  const Index last = std::min(
-      {pulling.end - 1, source->replica->committed(), source->log->last_index()});
+  const Index last =
+      std::min({pulling.end - 1, source->replica->committed(), source->log->last_index()});
   std::vector<Entry> entries;
   if (next <= last) {
     Result<std::vector<Entry>> read =

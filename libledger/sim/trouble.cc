@@ -98,7 +98,7 @@ void Trouble::crash_at_call() {
   Machine* machine = victim();
   if (machine == nullptr || machine->faulty) return;
   constexpr std::array whens = {io::Stop::When::before, io::Stop::When::middle,
-                                      io::Stop::When::after};
+                                io::Stop::When::after};
   machine->faulty = true;
   machine->disk.stop_at({.nth = random_.between(1, random_.coin() ? 8 : 60),
                          .when = random_.pick(whens),
@@ -109,16 +109,19 @@ void Trouble::disk_error() {
   Machine* machine = victim();
   if (machine == nullptr || machine->faulty) return;
   constexpr std::array calls = {io::Call::sync,   io::Call::sync,           io::Call::write,
-                                io::Call::rename, io::Call::sync_directory, io::Call::create};
+                                io::Call::rename, io::Call::sync_directory, io::Call::create,
+                                io::Call::read};
   machine->faulty = true;
   ++world_.counts()["disk errors planned"];
-  machine->disk.fail({.call = random_.pick(calls),
+  const io::Call call = random_.pick(calls);
+  // What a directory's sync was to make durable is not forgotten: ledger-segment(5).
+  machine->disk.fail({.call = call,
                       .path = {},
                       .nth = random_.between(1, 10),
                       .code = Code::io,
                       .from_then_on = random_.coin(),
                       .written_bytes = random_.below(500),
-                      .forget = random_.below(4) != 0});
+                      .forget = call == io::Call::sync && random_.below(4) != 0});
 }
 
 void Trouble::part() {
@@ -135,9 +138,8 @@ void Trouble::part() {
   if (random_.below(4) != 0) world_.network().heal();
   if (random_.coin()) std::swap(side, other);
   world_.network().part(side, other, random_.below(3) == 0);
-  world_.schedule(random_.between(10ms, world_.ordeal().parted), [this] {
-    world_.network().heal();
-  });
+  world_.schedule(random_.between(10ms, world_.ordeal().parted),
+                  [this] { world_.network().heal(); });
 }
 
 void Trouble::pause() {

@@ -50,8 +50,8 @@ void Witness::sees(Machine& machine) {
   if (replica.leads()) {
     const auto [found, first] = leaders_.emplace(term, machine.id);
     if (!first && found->second != machine.id) {
-      violated(machine, "leads in " + text(term) + ", and so does " +
-                            std::to_string(found->second.value));
+      violated(machine,
+               "leads in " + text(term) + ", and so does " + std::to_string(found->second.value));
     }
   }
   if (replica.committed() < machine.committed) violated(machine, "uncommits");
@@ -71,12 +71,13 @@ void Witness::sees(Machine& machine) {
   while (machine.applied < applied) {
     const auto entries = machine.log->read(machine.applied + 1, applied + 1, 1 << 20);
     if (!entries || entries->empty()) {
-      if (machine.damaged || machine.disk.stopped()) return;
+      if (machine.in_trouble()) return;
       violated(machine, "has lost " + text(machine.applied + 1));
     }
     for (const Entry& entry : *entries) applies(machine, entry);
     machine.applied = entries->back().index;
   }
+  keeps(machine);
   const Offset end = replica.history().end();
   if (machine.end == end) return;
   machine.end = end;
@@ -84,6 +85,20 @@ void Witness::sees(Machine& machine) {
   if (!first && digest->second != replica.history().book().digest()) {
     violated(machine, "has another book at " + text(end));
   }
+}
+
+/// What is committed and on a disk stays there, whatever else is cut, and in all its lives.
+void Witness::keeps(Machine& machine) const {
+  const log::Log& log = *machine.log;
+  const auto holds = [&](Index index) {
+    return index <= log.synced_index() && (index < log.recovered().checkpoint ||
+                                           log.term(index) == entries_[index.value - 1].term);
+  };
+  if (machine.kept != Index() && !holds(machine.kept)) {
+    violated(machine, "had " + text(machine.kept) + ", which is committed, and has it no more");
+  }
+  const Index newest = std::min(applied(), log.synced_index());
+  if (newest > machine.kept && holds(newest)) machine.kept = newest;
 }
 
 void Witness::applies(const Machine& machine, const Entry& entry) {
@@ -129,8 +144,7 @@ void Witness::on_majority(const Machine& machine, Index index, const char* what)
   const auto holding = [&](const raft::Configuration& configuration) {
     return static_cast<size_t>(
         std::ranges::count_if(configuration.members, [&](const raft::Member& member) {
-          return member.standing == raft::Standing::voter &&
-                 world_.holds(member.id, index, term);
+          return member.standing == raft::Standing::voter && world_.holds(member.id, index, term);
         }));
   };
   // A change of the members may be newer than what made this entry a committed one.
@@ -185,7 +199,8 @@ void Witness::counts_money(const Machine& machine) const {
     sum += balance;
     const auto found = tally_.balances().find(row.account.account);
     if (found == tally_.balances().end() || balance != found->second) {
-      violated(machine, "has another balance of " + row.account.name + " than its transfers add up to");
+      violated(machine,
+               "has another balance of " + row.account.name + " than its transfers add up to");
     }
   });
   if (sum != 0) violated(machine, "money is made or lost");
@@ -230,8 +245,7 @@ void Witness::acknowledges(Machine& machine, const Batch& batch, const rpc::Outc
                             (found == offsets_.end() ? ", and nobody has applied it"
                                                      : ", and it is at " + text(found->second)));
     }
-    const bool refused =
-        std::ranges::find(outcome.refused, position) != outcome.refused.end();
+    const bool refused = std::ranges::find(outcome.refused, position) != outcome.refused.end();
     if (batch.conflicts) {
       if (!refused) violated(machine, "takes another record for " + id.text());
       continue;
@@ -283,7 +297,7 @@ void Witness::reads(Machine& machine, Offset covers, const rpc::View& view, cons
     violated(machine, "a read sees " + text(end) + " and should see " + text(covers));
   }
   if (end > this->end()) {
-    if (machine.damaged || machine.disk.stopped()) return;
+    if (machine.in_trouble()) return;
     violated(machine, "a read sees what nobody has applied");
   }
   if (sought == nullptr) return;
@@ -291,12 +305,12 @@ void Witness::reads(Machine& machine, Offset covers, const rpc::View& view, cons
   const bool expected = found != offsets_.end() && found->second < end;
   const auto transaction = view.transaction(*sought);
   if (!transaction) {
-    if (machine.damaged || machine.disk.stopped()) return;
+    if (machine.in_trouble()) return;
     violated(machine, "can't read " + sought->text() + ": " + transaction.error().message);
   }
   if (transaction->has_value() != expected) {
-    violated(machine, "a read " + std::string(expected ? "does not find " : "finds ") +
-                          sought->text());
+    violated(machine,
+             "a read " + std::string(expected ? "does not find " : "finds ") + sought->text());
   }
   if (!expected) return;
   const Record& record = records_[found->second.value];

@@ -36,7 +36,7 @@ class Witness {
 
   /// After each turn of a member: one leader a term; no term goes back; what it applies is what
   /// others applied there, durable here, gapless, and no id twice; what a leader calls committed is
-  /// on a majority of disks; books agree.
+  /// on a majority of disks, and who has it keeps it; books agree.
   void sees(Machine& machine);
   /// A member speaks: no vote changes within a term.
   void sends(const Machine& machine, const raft::Message& message);
@@ -87,6 +87,7 @@ class Witness {
     std::string bytes;
   };
 
+  void keeps(Machine& machine) const;
   void applies(const Machine& machine, const Entry& entry);
   void add(const Machine& machine, const Entry& entry);
   void on_majority(const Machine& machine, Index index, const char* what) const;

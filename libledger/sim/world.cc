@@ -4,7 +4,6 @@
 #include <array>
 #include <cassert>
 
-#include "base/planted.h"
 #include "sim/checker.h"
 #include "sim/witness.h"
 
@@ -26,12 +25,10 @@ World::World(Random& random, const Ordeal& ordeal)
       ordeal_(ordeal),
       network_(random, ordeal.weather),
       witness_(std::make_unique<Witness>(*this)) {
-  if (planted(Mistake::leader_removes_itself)) ordeal_.settings.guards_left_out |= 1u << 7;
   raft::Configuration founders;
   for (size_t i = 0; i < ordeal_.founders; ++i) {
     const Machine& machine = make_machine(fresh_name());
-    founders.members.push_back(
-        {machine.id, raft::Standing::voter, machine.name, machine.address});
+    founders.members.push_back({machine.id, raft::Standing::voter, machine.name, machine.address});
   }
   std::ranges::sort(founders.members);
   Entry founding;
@@ -170,6 +167,7 @@ void World::start_in(Machine& machine, Duration delay) {
 
 void World::start_as_before(Machine& machine) {
   for (const std::string& path : machine.disk.files()) machine.disk.lose(path);
+  machine.kept = Index();
   const Result<void> made =
       log::Log::create_empty(machine.disk, machine.random, cluster_id, ordeal_.log);
   if (!made) throw Violation(machine.name + ": " + made.error().message);
@@ -198,7 +196,7 @@ void World::end(Machine& machine) {
 void World::write_a_part(Machine& machine) {
   if (machine.disk.stopped() || !machine.log->has_writes() || random_.coin()) return;
   constexpr std::array whens = {io::Stop::When::before, io::Stop::When::middle,
-                                      io::Stop::When::after};
+                                io::Stop::When::after};
   machine.disk.stop_at({.nth = random_.between(1, 6),
                         .when = random_.pick(whens),
                         .written_bytes = random_.below(700)});
@@ -207,9 +205,8 @@ void World::write_a_part(Machine& machine) {
 
 void World::crash_disk(Machine& machine) {
   constexpr std::array writes = {io::Writes::lost, io::Writes::kept, io::Writes::torn,
-                                   io::Writes::drawn, io::Writes::drawn};
-  constexpr std::array rests = {io::Rest::old, io::Rest::zeros, io::Rest::garbage,
-                                io::Rest::drawn};
+                                 io::Writes::drawn, io::Writes::drawn};
+  constexpr std::array rests = {io::Rest::old, io::Rest::zeros, io::Rest::garbage, io::Rest::drawn};
   constexpr std::array names = {io::Names::lost, io::Names::kept, io::Names::drawn};
   io::Crash crash{.seed = random_.next(),
                   .writes = random_.pick(writes),

@@ -44,6 +44,8 @@ struct Machine {
       : id(member), name(std::move(its_name)), random(seed) {}
 
   bool up() const { return replica != nullptr; }
+  /// What it should be able to read may be unreadable.
+  bool in_trouble() const { return damaged || faulty || disk.stopped(); }
 
   const MemberId id;
   const std::string name;
@@ -87,6 +89,7 @@ struct Machine {
   Index committed;
   std::optional<Term> led;  ///< The term in which it led then.
   std::optional<Offset> end;
+  Index kept;  ///< Is committed and was on its disk, in whatever life.
   raft::Configuration configuration;
   raft::Configuration configuration_before;
 };
@@ -115,7 +118,8 @@ class World {
   Machine* any_up();
 
   /// Lets time pass until `until`, or until `done`.
-  void advance(Instant until, const std::function<bool()>& done = [] { return false; });
+  void advance(
+      Instant until, const std::function<bool()>& done = [] { return false; });
   void schedule(Duration delay, std::function<void()> act);
   /// Skipped if that life of the machine has ended, put off while it is paused.
   void schedule(Duration delay, Machine& machine, std::function<void()> act);
