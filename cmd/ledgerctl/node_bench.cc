@@ -70,28 +70,47 @@ class Records {
   uint64_t state_ = static_cast<uint64_t>(Clock::now().time_since_epoch().count()) | 1;
 };
 
-/// `ledgerctl node start` in `directory`, stopped at the end.
+/// Starts `program` with `arguments`; its standard output goes to `out`.
+pid_t spawn(const std::string& program, std::vector<std::string> arguments, int out) {
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+  pid_t pid = 0;
+  if (posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), environ) != 0) {
+    give_up("cannot start " + program);
+  }
+  posix_spawn_file_actions_destroy(&actions);
+  return pid;
+}
+
+/// `ledgerctl node start` in `directory`, ready for writes; stopped at the end.
 class Program {
  public:
   Program(const std::string& program, const std::string& directory) {
     int out[2];
     if (pipe2(out, O_CLOEXEC) != 0) give_up("no pipe");
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
-    const std::string data = directory + "/n1";
-    const char* argv[] = {program.c_str(), "node", "start",    "--data-dir",  data.c_str(),
-                          "--name",        "n1",   "--listen", "127.0.0.1:0", "--bootstrap",
-                          "--log-level",   "warn", nullptr};
-    if (posix_spawn(&pid_, program.c_str(), &actions, nullptr, const_cast<char**>(argv), environ)) {
-      give_up("cannot start " + program);
-    }
+    pid_ = spawn(program,
+                 {"node", "start", "--data-dir", directory + "/n1", "--name", "n1", "--listen",
+                  "127.0.0.1:0", "--bootstrap", "--log-level", "warn"},
+                 out[1]);
     close(out[1]);
     std::string line;
     for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
     const size_t start = line.find("\"rpc\":\"");
     if (start == std::string::npos) give_up("the node did not start");
+    close(out[0]);
     address_ = line.substr(start + 7, line.find('"', start + 7) - start - 7);
+    const pid_t health =
+        spawn(program, {"health", "--wait", "--quiet", "-e", address_}, STDOUT_FILENO);
+    int status = 0;
+    waitpid(health, &status, 0);
+    if (status != 0) {
+      kill(pid_, SIGKILL);
+      give_up("the node does not become ready");
+    }
   }
   ~Program() {
     kill(pid_, SIGTERM);
