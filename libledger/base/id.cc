@@ -5,6 +5,8 @@
 namespace ledger {
 namespace {
 
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -24,13 +26,12 @@ bool Id::valid() const {
 }
 
 std::string Id::text() const {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   out.reserve(36);
   for (const uint8_t byte : bytes) {
     if (hyphen_at(out.size())) out.push_back('-');
-    out.push_back(digits[byte >> 4]);
-    out.push_back(digits[byte & 15]);
+    out.push_back(hex_digits[byte >> 4]);
+    out.push_back(hex_digits[byte & 15]);
   }
   return out;
 }
@@ -65,6 +66,14 @@ Id make_id(Time now, const std::array<uint8_t, 10>& random) {
   id.bytes[6] = static_cast<uint8_t>(0x70 | (id.bytes[6] & 0x0f));
   id.bytes[8] = static_cast<uint8_t>(0x80 | (id.bytes[8] & 0x3f));
   return id;
+}
+
+std::string member_text(MemberId id) {
+  std::string text(16, '0');
+  for (size_t i = 0; i < text.size(); ++i) {
+    text[text.size() - 1 - i] = hex_digits[id.value >> (4 * i) & 15];
+  }
+  return text;
 }
 
 }  // namespace ledger

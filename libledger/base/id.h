@@ -63,4 +63,7 @@ std::optional<Id> parse_id(std::string_view text);
 /// A version 7 UUID (RFC 9562): 48 bits of milliseconds from `now`, the rest from `random`.
 Id make_id(Time now, const std::array<uint8_t, 10>& random);
 
+/// A member's id as people see and type it: 16 digits, hexadecimal.
+std::string member_text(MemberId id);
+
 }  // namespace ledger

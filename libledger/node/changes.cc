@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/id.h"
 #include "base/planted.h"
 
 namespace ledger::node {
@@ -20,10 +21,6 @@ constexpr Duration answer_patience = std::chrono::seconds(1);
 bool alive(const Changes::Scene& scene, MemberId member) {
   const std::optional<Instant> heard = scene.heard(member);
   return heard && scene.now - *heard < alive_for;
-}
-
-std::string hexadecimal(MemberId id) {
-  return fmt::format("{:016x}", id.value);
 }
 
 rpc::Failure failure(Code code, std::string message, std::string hint) {
@@ -58,7 +55,7 @@ const raft::Member* find(const raft::Configuration& configuration, const rpc::Ch
     if (member.id == except) continue;
     if (except == MemberId() && change.member != MemberId()) {
       if (member.id == change.member) return &member;
-    } else if (member.name == change.name || hexadecimal(member.id) == change.name) {
+    } else if (member.name == change.name || member_text(member.id) == change.name) {
       return &member;
     }
   }
@@ -131,9 +128,14 @@ void Changes::ask(rpc::Change change, Reply reply) {
   asked_.push_back({std::move(change), std::move(reply), {}, {}, {}, {}});
 }
 
+bool Changes::wanted(const raft::Configuration& configuration) const {
+  const auto waits = [](const raft::Member& one) { return one.standing != raft::Standing::voter; };
+  return !asked_.empty() || std::ranges::any_of(configuration.members, waits);
+}
+
 std::optional<raft::Event> Changes::next(const Scene& scene) {
   see_new_leader(scene);
-  if (!scene.writes || !scene.settled || scene.status.transferee != MemberId()) return std::nullopt;
+  if (!scene.writes || !scene.settled || scene.handing_over) return std::nullopt;
   for (auto asked = asked_.begin(); asked != asked_.end();) {
     if (!asked->since) asked->since = scene.now;
     Step step = decide(*asked, scene);

@@ -28,10 +28,11 @@ class Changes {
     Instant now;
     MemberId self;
     Term term;
-    MemberId leader;       ///< 0: not known.
-    bool writes = false;   ///< We lead and have applied an entry of our own term.
-    bool settled = false;  ///< The configuration in force is applied.
-    bool led = false;      ///< An entry of the present leader's term is applied.
+    MemberId leader;            ///< 0: not known.
+    bool writes = false;        ///< We lead and have applied an entry of our own term.
+    bool settled = false;       ///< The configuration in force is applied.
+    bool led = false;           ///< An entry of the present leader's term is applied.
+    bool handing_over = false;  ///< Leadership is on its way to another.
     const raft::Configuration& configuration;
     const raft::Status& status;
     /// When a member was last heard from, if ever.
@@ -41,6 +42,9 @@ class Changes {
   };
 
   void ask(rpc::Change change, Reply reply);
+
+  /// Whether `next` may find something to do or to answer.
+  bool wanted(const raft::Configuration& configuration) const;
 
   /// What the engine shall do now, if anything: a membership entry or a transfer. Answers what is
   /// done or can't be. What the engine refuses is said again by the next call.

@@ -14,6 +14,31 @@ void Readers::read(Index index, Instant deadline, ReadReply reply) {
   by_index_.emplace(index, Read{deadline, std::move(reply)});
 }
 
+void Readers::ask(Instant deadline, ReadReply reply) {
+  asking_.push_back({deadline, std::move(reply)});
+}
+
+std::optional<uint64_t> Readers::question() {
+  if (asking_.empty()) return std::nullopt;
+  questioned_ += asking_.size();
+  questions_[++last_token_] = std::exchange(asking_, {});
+  return last_token_;
+}
+
+std::vector<Readers::Read> Readers::take_question(uint64_t token) {
+  auto node = questions_.extract(token);
+  questioned_ -= node.mapped().size();
+  return std::move(node.mapped());
+}
+
+void Readers::grant(uint64_t token, Index index) {
+  for (Read& one : take_question(token)) by_index_.emplace(index, std::move(one));
+}
+
+void Readers::lose(uint64_t token, const rpc::Failure& failure) {
+  for (const Read& one : take_question(token)) one.reply(tl::unexpected(failure));
+}
+
 void Readers::watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply) {
   watches_.emplace(offset, Watch{ticket, std::move(reply)});
 }
@@ -57,6 +82,8 @@ void Readers::advance(Index applied, Offset end, const rpc::View& view, Instant 
 }
 
 void Readers::fail_all(const rpc::Failure& failure) {
+  for (const Read& one : std::exchange(asking_, {})) one.reply(tl::unexpected(failure));
+  while (!questions_.empty()) lose(questions_.begin()->first, failure);
   for (const auto& [offset, read] : std::exchange(by_offset_, {})) {
     read.reply(tl::unexpected(failure));
   }

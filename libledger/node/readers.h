@@ -9,7 +9,8 @@
 
 namespace ledger::node {
 
-/// Reads and watches, by the offset they wait for.
+/// Reads and watches, by what they wait for: an offset, an index, or the index that the leader
+/// grants to all linearizable reads that were asked for together.
 ///
 /// Threads: the loop's.
 class Readers {
@@ -20,6 +21,14 @@ class Readers {
   void read(Offset offset, Instant deadline, ReadReply reply);
   /// Answers once the entry at `index` is applied; likewise.
   void read(Index index, Instant deadline, ReadReply reply);
+
+  /// A linearizable read: waits for the next `question`, its grant, and what that says.
+  void ask(Instant deadline, ReadReply reply);
+  /// A token, never given before, for all that asked since the last one; nothing where nobody did.
+  std::optional<uint64_t> question();
+  /// Those of the question with this token wait for the entry at `index`.
+  void grant(uint64_t token, Index index);
+  void lose(uint64_t token, const rpc::Failure& failure);
 
   /// Answers once the applied end is beyond `offset`.
   void watch(uint64_t ticket, Offset offset, rpc::Reply<Offset> reply);
@@ -34,7 +43,9 @@ class Readers {
   /// When `advance` must be called even if nothing moves; nothing where no read waits.
   std::optional<Instant> next_deadline() const;
 
-  size_t count() const { return by_offset_.size() + by_index_.size() + watches_.size(); }
+  size_t count() const {
+    return asking_.size() + questioned_ + by_offset_.size() + by_index_.size() + watches_.size();
+  }
 
  private:
   struct Read {
@@ -54,6 +65,12 @@ class Readers {
   template <class Position>
   static void expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end);
 
+  std::vector<Read> take_question(uint64_t token);
+
+  std::vector<Read> asking_;
+  std::map<uint64_t, std::vector<Read>> questions_;  ///< By token.
+  size_t questioned_ = 0;                            ///< Reads in `questions_`.
+  uint64_t last_token_ = 0;
   Reads<Offset> by_offset_;
   Reads<Index> by_index_;
   std::multimap<Offset, Watch> watches_;

@@ -77,7 +77,6 @@ Result<void> Replica::start(Now now) {
   committed_at_start_ = recovered.committed;
   committed_ = recovered.committed;
   engine_end_ = acknowledged_ = log_.last_index();
-  leaderless_since_ = now.instant;
   raft::Update update = TRY(engine_->start(now.instant, state));
   log_.forget_entries();  // The engine keeps what it needs of them.
   return act(now, std::move(update));
@@ -108,7 +107,7 @@ void Replica::read(Now now, const rpc::Freshness& freshness, Readers::ReadReply 
           (planted(Mistake::follower_reads_stale) && !leads())) {
         return readers_.read(committed_, now.instant + read_patience, std::move(reply));
       }
-      reads_.push_back(std::move(reply));  // All that come in one turn are asked for together.
+      readers_.ask(now.instant + read_patience, std::move(reply));
   }
 }
 
@@ -189,14 +188,9 @@ std::vector<raft::Message> Replica::take_messages() {
 }
 
 void Replica::abandon(const rpc::Failure& failure) {
-  const rpc::Failure unknown{
-      {Code::unknown_outcome, failure.error.message, "repeat with the same id"}, failure.leader};
-  intake_.fail_all(failure, planted(Mistake::abandon_said_unwritten) ? failure : unknown);
+  const bool denied = planted(Mistake::abandon_said_unwritten);
+  intake_.fail_all(failure, denied ? failure : unknown(failure.error.message, failure.leader));
   readers_.fail_all(failure);
-  for (const Readers::ReadReply& reply : std::exchange(reads_, {})) reply(tl::unexpected(failure));
-  for (const auto& [token, asked] : std::exchange(reads_asked_, {})) {
-    for (const Readers::ReadReply& reply : asked.replies) reply(tl::unexpected(failure));
-  }
   changes_.fail_all(failure);
   pull_.fail_all();
 }
@@ -209,7 +203,7 @@ Result<void> Replica::act(Now now, raft::Update update) {
     log_.save_vote(*update.vote);
     if (!planted(Mistake::vote_after_reply)) TRY(log_.drain());
   }
-  follow(now, update);
+  follow(update);
   if (!update.append.empty()) {
     TRY(append(std::move(update.append)));
     idle_since_ = now.instant;
@@ -221,7 +215,7 @@ Result<void> Replica::act(Now now, raft::Update update) {
     if (planted(Mistake::commit_beyond_match) && committed_ < log_.last_index()) ++committed_;
     log_.set_committed(committed_);
   }
-  grant(update);
+  answer_reads(update);
   pull_.follow(update.pull, committed_);
   wake_ = update.wake;
   return {};
@@ -272,42 +266,30 @@ Result<void> Replica::append(std::vector<Entry> entries) {
   return log_.append(entries);
 }
 
-void Replica::follow(Now now, const raft::Update& update) {
+void Replica::follow(const raft::Update& update) {
   const bool led = role_ == raft::Role::leader;
   const bool deposed = led && (update.role != raft::Role::leader || update.term != term_);
   role_ = update.role;
   term_ = update.term;
   leader_ = update.leader;
-  if (leader_ != MemberId()) {
-    leaderless_since_.reset();
-  } else if (!leaderless_since_) {
-    leaderless_since_ = now.instant;
-  }
+  transferee_ = update.transferee;
   if (!deposed) return;
   submissions_.clear();
   const rpc::Failure elsewhere = not_leader();
-  const rpc::Failure unknown{
-      {Code::unknown_outcome, fmt::format("{} lost its leadership before the answer", self_.name),
-       "repeat with the same id"},
-      elsewhere.leader};
   if (!planted(Mistake::deposed_keeps_waiting)) {
-    intake_.fail_all(elsewhere, planted(Mistake::unknown_said_unwritten) ? elsewhere : unknown);
+    const bool denied = planted(Mistake::unknown_said_unwritten);
+    intake_.fail_all(
+        elsewhere,
+        denied ? elsewhere
+               : unknown(self_.name + " lost its leadership before the answer", elsewhere.leader));
   }
   changes_.deposed(elsewhere);
-}
-
-/// `n1 has no room for the next segment (12 MiB free, 64 MiB needed)`.
-Error Replica::full(const Error& no_space) const {
-  return {no_space.code, self_.name + " has " + no_space.message,
-          "free space for " + self_.name + ": it resumes by itself"};
 }
 
 Result<void> Replica::submit(Now now) {
   if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
   // While another is taking over nothing is taken: what waits is answered by what comes of it.
-  if (engine_->status().transferee != MemberId() && !planted(Mistake::taken_while_transferring)) {
-    return {};
-  }
+  if (transferee_ != MemberId() && !planted(Mistake::taken_while_transferring)) return {};
   if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
     const Error error = room.error().code == Code::no_space ? full(room.error()) : room.error();
     if (planted(Mistake::full_disk_said_unwritten)) intake_.fail_all({error}, {error});
@@ -329,7 +311,8 @@ Result<void> Replica::submit(Now now) {
   if (entries.empty()) return {};
   raft::Update update = TRY(engine_->step(now.instant, raft::Proposed{std::move(entries)}));
   if (update.refused != raft::Refusal::none) {
-    intake_.fail_all(not_leader(), not_leader());
+    const rpc::Failure refused = not_leader();
+    intake_.fail_all(refused, unknown(refused.error.message, refused.leader));
     return act(now, std::move(update));
   }
   TRY(act(now, std::move(update)));
@@ -339,6 +322,8 @@ Result<void> Replica::submit(Now now) {
 
 /// What somebody asked to be changed, and what we want changed ourselves.
 Result<void> Replica::change(Now now) {
+  const bool weak = leads() && (handing_over_ || disk_is_slow(now));
+  if (!weak && !changes_.wanted(engine_->configuration())) return {};
   const raft::Status status = engine_->status();
   const auto heard = [this](MemberId member) -> std::optional<Instant> {
     const auto found = heard_.find(member);
@@ -351,15 +336,14 @@ Result<void> Replica::change(Now now) {
                              .writes = may_write(),
                              .settled = status.configuration_index <= history_.applied(),
                              .led = applied_term_ == term_,
+                             .handing_over = transferee_ != MemberId(),
                              .configuration = engine_->configuration(),
                              .status = status,
                              .heard = heard,
                              .known = known_names_,
                              .gone = gone_};
   std::optional<raft::Event> event = changes_.next(scene);
-  const bool weak = handing_over_ || disk_is_slow(now);
-  if (!event && weak && scene.writes && status.transferee == MemberId() &&
-      scene.configuration.voters() > 1) {
+  if (!event && weak && scene.writes && !scene.handing_over && scene.configuration.voters() > 1) {
     event = raft::Transfer{MemberId()};
   }
   if (!event) return {};
@@ -373,34 +357,21 @@ bool Replica::disk_is_slow(Now now) const {
 }
 
 Result<void> Replica::ask_reads(Now now) {
-  if (reads_.empty()) return {};
-  const uint64_t token = ++last_token_;
-  reads_asked_[token] = {now.instant + read_patience, std::exchange(reads_, {})};
-  raft::Update update = TRY(engine_->step(now.instant, raft::ReadAsked{token}));
+  const std::optional<uint64_t> token = readers_.question();
+  if (!token) return {};
+  raft::Update update = TRY(engine_->step(now.instant, raft::ReadAsked{*token}));
   const raft::Refusal refused = update.refused;
   TRY(act(now, std::move(update)));
-  if (refused == raft::Refusal::none) return {};
-  for (const Readers::ReadReply& reply : std::exchange(reads_asked_[token].replies, {})) {
-    reply(tl::unexpected(not_leader()));
-  }
-  reads_asked_.erase(token);
+  if (refused != raft::Refusal::none) readers_.lose(*token, not_leader());
   return {};
 }
 
-void Replica::grant(const raft::Update& update) {
+void Replica::answer_reads(const raft::Update& update) {
   for (const raft::ReadGranted& granted : update.reads) {
-    const auto node = reads_asked_.extract(granted.token);
-    for (Readers::ReadReply& reply : node.mapped().replies) {
-      const Index index = planted(Mistake::read_before_applied) ? Index() : granted.index;
-      readers_.read(index, node.mapped().deadline, std::move(reply));
-    }
+    const bool early = planted(Mistake::read_before_applied);
+    readers_.grant(granted.token, early ? Index() : granted.index);
   }
-  for (const uint64_t token : update.reads_lost) {
-    const auto node = reads_asked_.extract(token);
-    for (const Readers::ReadReply& reply : node.mapped().replies) {
-      reply(tl::unexpected(not_leader()));
-    }
-  }
+  for (const uint64_t token : update.reads_lost) readers_.lose(token, not_leader());
 }
 
 Result<void> Replica::advance() {
@@ -434,103 +405,6 @@ Result<void> Replica::apply(const Entry& entry) {
   return {};
 }
 
-// ---- What others may know. ----
-
-bool Replica::may_write() const {
-  if (planted(Mistake::writes_before_own_term)) return role_ == raft::Role::leader;
-  return role_ == raft::Role::leader && applied_term_ == term_;
-}
-
-std::string Replica::leader_address() const {
-  // Our own address may have changed since it went into the configuration.
-  if (leader_ == self_.id) return self_.address;
-  const raft::Member* leader = engine_->configuration().find(leader_);
-  return leader == nullptr ? "" : leader->address;
-}
-
-rpc::Failure Replica::not_leader() const {
-  const raft::Member* other =
-      leader_ == self_.id ? nullptr : engine_->configuration().find(leader_);
-  if (leader_ == self_.id) {
-    return {{Code::no_leader,
-             fmt::format("{} begins to lead in term {} and is not ready", self_.name, term_.value),
-             "retry in a moment"}};
-  }
-  if (other == nullptr) {
-    return {{Code::no_leader, fmt::format("{} knows no leader in term {}", self_.name, term_.value),
-             "retry in a moment; see 'ledgerctl log status'"}};
-  }
-  return {{Code::no_leader, fmt::format("{} is not the leader, {} is", self_.name, other->name),
-           "ask the leader"},
-          other->address};
-}
-
-std::string_view Replica::role() const {
-  switch (role_) {
-    case raft::Role::follower:
-      return "follower";
-    case raft::Role::candidate:
-      return "candidate";
-    case raft::Role::leader:
-      return "leader";
-  }
-  return "unknown";
-}
-
-bool Replica::ready() const {
-  const bool led = role_ == raft::Role::leader ? may_write() : leader_ != MemberId();
-  return led && history_.applied() >= committed_at_start_;
-}
-
-rpc::NodeStatus Replica::status(Now now) const {
-  const auto [segments, bytes] = log_.size();
-  const std::optional<Error> no_space = log_.no_space();
-  return {.node = self_.name,
-          .member = self_.id,
-          .role = std::string(role()),
-          .leader = leader_address(),
-          .term = term_,
-          .first_offset = Offset(),
-          .next_offset = log_.next_offset(),
-          .committed = history_.end(),
-          .applied = history_.end(),
-          .segments = segments,
-          .bytes = bytes,
-          .digest = history_.book().digest(),
-          .clock = std::max(now.wall, history_.book().log_time()),
-          .cluster = self_.cluster,
-          .ready = ready(),
-          .version = self_.version,
-          .no_space = no_space ? full(*no_space).message : ""};
-}
-
-rpc::Members Replica::members(Now now) const {
-  const raft::Status status = engine_->status();
-  rpc::Members members{.all = {},
-                       .term = term_,
-                       .leader = leader_,
-                       .self = self_.id,
-                       .end = log_.last_index(),
-                       .settled = may_write() && status.configuration_index <= history_.applied()};
-  for (const raft::Member& member : engine_->configuration().members) {
-    rpc::Members::One& one = members.all.emplace_back();
-    one.member = member;
-    if (member.id == self_.id) {
-      one.member.address = self_.address;  // It may have changed since.
-      one.heard = now.wall;
-      one.held = log_.synced_index();
-      continue;
-    }
-    if (const auto heard = heard_.find(member.id); heard != heard_.end()) {
-      one.heard = heard->second.wall;
-    }
-    for (const auto& [id, index] : status.match) {
-      if (id == member.id) one.held = index;
-    }
-  }
-  return members;
-}
-
 void Replica::know(const raft::Configuration& configuration) {
   for (const raft::Member& member : configuration.members) {
     known_names_.insert(member.name);
@@ -540,10 +414,6 @@ void Replica::know(const raft::Configuration& configuration) {
   for (const MemberId id : known_ids_) {
     if (configuration.find(id) == nullptr) gone_.insert(id);
   }
-}
-
-Duration Replica::leaderless(Now now) const {
-  return leaderless_since_ ? now.instant - *leaderless_since_ : Duration(0);
 }
 
 }  // namespace ledger::node

@@ -94,8 +94,6 @@ class Replica {
   bool leads() const { return role_ == raft::Role::leader; }
   /// False where we were a member, by what is applied, and are not any more.
   bool belongs() const { return !gone_.contains(self_.id); }
-  /// How long nobody has led, as far as we know; zero while somebody does.
-  Duration leaderless(Now now) const;
   /// Entries up to here are committed.
   Index committed() const { return committed_; }
   const raft::Configuration& configuration() const { return engine_->configuration(); }
@@ -107,12 +105,6 @@ class Replica {
  private:
   class BookView;
 
-  /// Reads that were asked for together and get one index.
-  struct ReadsAsked {
-    Instant deadline;
-    std::vector<Readers::ReadReply> replies;
-  };
-
   Result<void> act(Now now, raft::Update update);
   Result<void> append(std::vector<Entry> entries);
   Result<void> acknowledge(Now now);
@@ -121,14 +113,15 @@ class Replica {
   Result<void> change(Now now);
   Result<void> ask_reads(Now now);
   Result<void> go_on_pulling(Now now);
-  void grant(const raft::Update& update);
+  void answer_reads(const raft::Update& update);
   bool disk_is_slow(Now now) const;
   Result<void> advance();
   Result<void> apply(const Entry& entry);
-  void follow(Now now, const raft::Update& update);
+  void follow(const raft::Update& update);
   void know(const raft::Configuration& configuration);
   bool may_write() const;
   rpc::Failure not_leader() const;
+  static rpc::Failure unknown(std::string message, std::string leader);
   std::string leader_address() const;
 
   const Self self_;
@@ -144,6 +137,7 @@ class Replica {
   raft::Role role_ = raft::Role::follower;
   Term term_;
   MemberId leader_;
+  MemberId transferee_;  ///< Whom leadership is being handed to.
   Index committed_;
   Index committed_at_start_;
   Term applied_term_;  ///< Of the last entry applied.
@@ -156,16 +150,11 @@ class Replica {
   Index synced_then_;                    ///< What it had done when we last looked.
   Instant slow_disk_until_;              ///< It was slow when it wrote last.
 
-  std::vector<Readers::ReadReply> reads_;       ///< Not asked of the engine yet.
-  std::map<uint64_t, ReadsAsked> reads_asked_;  ///< By the engine's token.
-  uint64_t last_token_ = 0;
-
   struct Heard {
     Instant at;
     Time wall;
   };
-  std::map<MemberId, Heard> heard_;  ///< When each member last said something.
-  std::optional<Instant> leaderless_since_;
+  std::map<MemberId, Heard> heard_;    ///< When each member last said something.
   std::set<std::string> known_names_;  ///< Of every configuration that was applied.
   std::set<MemberId> known_ids_;       ///< Likewise.
   std::set<MemberId> gone_;

@@ -193,8 +193,9 @@ struct Update {
   Index committed;                   ///< Apply up to min(committed, synced). Never falls.
   Role role = Role::follower;
   Term term;
-  MemberId leader;  ///< 0: not known.
-  Instant wake;     ///< Step again no later than this; always after `now`.
+  MemberId leader;      ///< 0: not known.
+  MemberId transferee;  ///< Whom leadership is being handed to; 0: nobody.
+  Instant wake;         ///< Step again no later than this; always after `now`.
 };
 
 /// What the engine must be told of the durable state when it starts.
@@ -234,7 +235,6 @@ struct Status {
   Index committed;
   Index last;
   Index configuration_index;  ///< Of the entry that holds the configuration in force.
-  MemberId transferee;        ///< Whom leadership is being handed to; 0: nobody.
   CatchUpState catch_up = CatchUpState::none;
   std::vector<std::pair<MemberId, Index>> match;  ///< Per member, what it is known to hold.
 };

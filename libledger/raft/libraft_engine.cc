@@ -122,7 +122,6 @@ Status LibraftEngine::status() const {
   status.term = core_->vote().term;
   status.leader = core_->leader();
   if (status.role != Role::leader) return status;
-  status.transferee = core_->transferee();
   for (const Member& member : configuration().members) {
     if (const auto match = core_->match(member.id)) status.match.emplace_back(member.id, *match);
   }
@@ -308,6 +307,7 @@ Update LibraftEngine::finish() {
   update_.role = core_->role();
   update_.term = term;
   update_.leader = core_->leader();
+  if (update_.role == Role::leader) update_.transferee = core_->transferee();
   update_.wake = std::max(core_->due(), now_ + std::chrono::milliseconds(1));
   if (rounds_.under_way() || asks_.under_way()) {
     update_.wake = std::min(update_.wake, reads_again_);
