@@ -1,6 +1,7 @@
 // ledger-sim: run simulated clusters, seed after seed.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <iostream>
 #include <map>
 #include <optional>
@@ -13,6 +14,9 @@ using namespace ledger;
 using namespace ledger::sim;
 
 namespace {
+
+/// Somebody wants it to end: the seed under way is finished, and the totals are printed.
+volatile std::sig_atomic_t told_to_stop = 0;
 
 struct Options {
   uint64_t seed = 1;
@@ -76,7 +80,8 @@ int run(const Options& options) {
   double simulated = 0;
   uint64_t failed = 0;
   uint64_t done = 0;
-  for (uint64_t seed = options.seed; options.forever || done < options.seeds; ++seed, ++done) {
+  for (uint64_t seed = options.seed; !told_to_stop && (options.forever || done < options.seeds);
+       ++seed, ++done) {
     const Run result = run_seed(options, seed);
     if (!options.quiet) {
       std::cout << "seed " << seed << " trace " << std::hex << result.hash << std::dec << std::endl;
@@ -118,6 +123,8 @@ int main(int argc, char** argv) {
                "Make one mistake after the other and say which seed shows it");
   app.add_option("mistakes", options.mistakes, "Which, with --planted; all where none is named");
   CLI11_PARSE(app, argc, argv);
+  std::signal(SIGINT, [](int) { told_to_stop = 1; });
+  std::signal(SIGTERM, [](int) { told_to_stop = 1; });
   if (options.planted) return show_mutants(options.mistakes, options.seed, options.seeds);
   if (!options.mistake.empty() && !plant(options.mistake)) {
     std::cerr << "no such mistake, or not in this build: " << options.mistake << '\n';
