@@ -24,6 +24,13 @@ Checked<std::unique_ptr<rpc::Client>> connect(Context& context, const rpc::Patie
   return TRY(rpc::Client::create(std::move(options)));
 }
 
+rpc::Patience patience(const Context& context, Deadline deadline) {
+  using Kind = rpc::Patience::Kind;
+  const std::optional<Duration> limit = context.settings.timeout(deadline);
+  if (!limit) return {Kind::endless, Duration(0)};
+  return {deadline == Deadline::streaming ? Kind::progress : Kind::whole, *limit};
+}
+
 std::string key_of(const Id& id) {
   return std::string(id.view());
 }
@@ -31,16 +38,15 @@ std::string key_of(const Id& id) {
 }  // namespace
 
 Checked<std::unique_ptr<rpc::Client>> connect(Context& context, Deadline deadline) {
-  const std::optional<Duration> limit = context.settings.timeout(deadline);
-  if (!limit) return connect_endless(context);
-  return connect(context,
-                 rpc::Patience{deadline == Deadline::streaming ? rpc::Patience::Kind::progress
-                                                               : rpc::Patience::Kind::whole,
-                               *limit});
+  return connect(context, patience(context, deadline));
 }
 
 Checked<std::unique_ptr<rpc::Client>> connect_endless(Context& context) {
   return connect(context, rpc::Patience{rpc::Patience::Kind::endless, Duration(0)});
+}
+
+rpc::Deadline waiting(const Context& context) {
+  return rpc::Deadline(patience(context, Deadline::waiting));
 }
 
 Failure with_tried(Error error, const rpc::Client& client) {

@@ -12,6 +12,7 @@
 #include "io/system_clock.h"
 #include "names.h"
 #include "rpc/client.h"
+#include "rpc/deadline.h"
 
 namespace ledger::cli {
 
@@ -19,6 +20,9 @@ namespace ledger::cli {
 Checked<std::unique_ptr<rpc::Client>> connect(Context& context, Deadline deadline);
 /// The same for commands that follow: connections are tried for ever.
 Checked<std::unique_ptr<rpc::Client>> connect_endless(Context& context);
+
+/// The time that a command has which asks again and again, begun now.
+rpc::Deadline waiting(const Context& context);
 
 /// The error with the addresses that were tried, where nobody could be reached or nobody leads.
 Failure with_tried(Error error, const rpc::Client& client);

@@ -1,10 +1,10 @@
 // ledgerctl health: can the cluster commit, with the nodes that are expected?
 #include <fmt/format.h>
-#include <poll.h>
 
-#include <thread>
+#include <algorithm>
 
 #include "cli/json.h"
+#include "cluster.h"
 #include "nouns.h"
 #include "roster.h"
 
@@ -184,21 +184,18 @@ Checked<Health> look(Context& context, const Wanted& wanted, std::optional<Durat
 Outcome wait_for_health(Context& context, const Wanted& wanted) {
   constexpr Duration look_limit = std::chrono::seconds(2);
   constexpr std::chrono::milliseconds pause(100);
-  io::SystemClock clock;
-  const std::optional<Duration> limit = context.settings.timeout(Deadline::waiting);
-  const Instant begin = clock.now();
+  const rpc::Deadline deadline = waiting(context);
   std::string told;
   while (true) {
-    const Duration passed = clock.now() - begin;
-    const Duration left = limit ? std::max(*limit - passed, Duration(1)) : look_limit;
-    const Checked<Health> health = look(context, wanted, std::min(left, look_limit));
-    const bool over = limit && clock.now() - begin + pause >= *limit;
+    const Duration left = std::clamp<Duration>(deadline.left(), Duration(1), look_limit);
+    const Checked<Health> health = look(context, wanted, left);
+    const bool over = deadline.left() <= pause;
     if (health && (health->healthy() || over)) return print_health(context, *health);
     if (!health && over) return tl::unexpected(health.error());
     std::string now = health ? summary(*health) : health.error().message;
     if (now != told) context.report.note("waiting: " + now);
     told = std::move(now);
-    std::this_thread::sleep_for(pause);
+    deadline.pause(pause);
   }
 }
 

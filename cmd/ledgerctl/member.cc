@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
+#include "base/id.h"
 #include "cli/json.h"
 #include "cli/text.h"
 #include "nouns.h"
@@ -184,9 +184,7 @@ Outcome remove(Context& context) {
 /// The id of the node at `endpoint`, once the cluster has taken it in.
 Checked<MemberId> joined(Context& context, rpc::Client& client, const std::string& endpoint) {
   constexpr std::chrono::milliseconds pause(100);
-  io::SystemClock clock;
-  const std::optional<Duration> limit = context.settings.timeout(Deadline::waiting);
-  const Instant begin = clock.now();
+  const rpc::Deadline deadline = waiting(context);
   bool told = false;
   while (true) {
     const Result<rpc::Members> own = client.members_of(endpoint);
@@ -202,11 +200,11 @@ Checked<MemberId> joined(Context& context, rpc::Client& client, const std::strin
     if (!std::exchange(told, true)) {
       context.report.note(fmt::format("waiting until the node at {} has joined", endpoint));
     }
-    if (limit && clock.now() - begin + pause >= *limit) {
+    if (deadline.left() <= pause) {
       return fail(Code::timeout, fmt::format("the node at {} has not joined", endpoint),
                   "start it with --peers and an empty directory, or raise --timeout");
     }
-    std::this_thread::sleep_for(pause);
+    deadline.pause(pause);
   }
 }
 

@@ -31,11 +31,9 @@ std::vector<Text> all_given(const Context& context, std::string_view flag, std::
 
 /// A flag's value, or the configuration file's.
 std::optional<Text> given(const Context& context, std::string_view flag, std::string_view key) {
-  if (auto value = context.args.value(flag)) return Text{*value, std::string(flag)};
-  if (!context.settings.config) return std::nullopt;
-  const Config::Value* value = context.settings.config->find(key);
-  if (!value) return std::nullopt;
-  return Text{value->texts[0], value->where, true};
+  std::vector<Text> all = all_given(context, flag, key);
+  if (all.empty()) return std::nullopt;
+  return std::move(all.front());
 }
 
 /// What is wrong in the file is the file's fault.

@@ -48,10 +48,6 @@ Checked<Roster> call_roll(rpc::Client& client) {
   return roster;
 }
 
-std::string member_text(MemberId id) {
-  return fmt::format("{:016x}", id.value);
-}
-
 std::string error_json(const Error& error) {
   return json::Object().add("code", name(error.code)).add("message", error.message).text();
 }

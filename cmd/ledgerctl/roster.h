@@ -28,9 +28,6 @@ struct Roster {
 /// Errors: those of a cluster in which nobody answers.
 Checked<Roster> call_roll(rpc::Client& client);
 
-/// `7d1e03c2a1b4f596`
-std::string member_text(MemberId id);
-
 /// `{"code":…,"message":…}` of a row that could not be read.
 std::string error_json(const Error& error);
 

@@ -18,12 +18,15 @@ Result<std::string> read_file(Disk& disk, const std::string& path, size_t bytes_
   return bytes;
 }
 
+Result<void> remove_if_there(Disk& disk, const std::string& path) {
+  const Result<void> removed = disk.remove(path);
+  if (!removed && removed.error().code != Code::no_such_file) return removed;
+  return {};
+}
+
 Result<void> write_file_durably(Disk& disk, const std::string& path, Bytes bytes) {
   const std::string temporary = path + ".tmp";
-  if (Result<void> removed = disk.remove(temporary);
-      !removed && removed.error().code != Code::no_such_file) {
-    return removed;
-  }
+  TRY(remove_if_there(disk, temporary));
   const std::unique_ptr<File> file = TRY(disk.create(temporary));
   TRY(file->write(0, bytes));
   TRY(file->sync());

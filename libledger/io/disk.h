@@ -75,6 +75,9 @@ class Disk {
 /// All of a file, refused above `bytes_max`. Errors: as `open` and `read`; `too_large`.
 Result<std::string> read_file(Disk& disk, const std::string& path, size_t bytes_max);
 
+/// Removes a file, which need not exist. Errors: as Disk::remove.
+Result<void> remove_if_there(Disk& disk, const std::string& path);
+
 /// Puts `bytes` in place of what `path` held, if anything, durably and atomically: whatever happens
 /// meanwhile, the old file is there or the whole new one. Uses `path` + `.tmp`, which a crash may
 /// leave behind and the next call removes. After an error either may be there, and it may not be

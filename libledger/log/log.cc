@@ -20,8 +20,7 @@ Result<void> found_log(io::Disk& disk, io::Random& random, const Id& cluster,
                 "start it without --bootstrap, or choose an empty directory");
   }
   TRY(disk.make_directory(segments_directory));
-  const Result<void> removed = disk.remove(next_path);
-  if (!removed && removed.error().code != Code::no_such_file) return removed;
+  TRY(io::remove_if_there(disk, next_path));
   VoteFile votes =
       TRY(VoteFile::create(disk, cluster, {founding ? founding->term : Term(), MemberId()}));
 
@@ -92,11 +91,11 @@ class Opening {
     TRY(disk_.sync_directory(segments_directory));
     const Watermark durable{number, tail.end, tail.tip.index, tail.tip.term};
     VoteFile votes = TRY(settle_votes(durable));
-    for (uint64_t dead : survey_.chain.dead) TRY(remove(segment_path(dead)));
+    for (uint64_t dead : survey_.chain.dead) TRY(io::remove_if_there(disk_, segment_path(dead)));
     for (uint64_t index : survey_.chain.indexes) {
-      if (!lives(index)) TRY(remove(index_path(index)));
+      if (!lives(index)) TRY(io::remove_if_there(disk_, index_path(index)));
     }
-    if (survey_.chain.next_prepared) TRY(remove(next_path));
+    if (survey_.chain.next_prepared) TRY(io::remove_if_there(disk_, next_path));
     return Writer(disk_, std::move(votes), std::move(active), newest().identity, durable,
                   options.segment_bytes);
   }
@@ -201,12 +200,6 @@ class Opening {
       TRY(votes.save(vote_, durable, survey_.committed));
     }
     return votes;
-  }
-
-  Result<void> remove(const std::string& path) {
-    const Result<void> removed = disk_.remove(path);
-    if (!removed && removed.error().code != Code::no_such_file) return removed;
-    return {};
   }
 
   io::Disk& disk_;

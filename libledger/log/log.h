@@ -124,9 +124,9 @@ class Log {
   /// Queues consecutive entries. Where the first is at or below `last_index()`, entries equal in
   /// term to ours are skipped and the log is cut at the first that differs: the next segment begins
   /// there. What follows equal entries is kept.
-  /// Errors: `no_space` (nothing was queued), unless reserved or without records; `internal` for a cut at or below
-  /// `set_committed`, a gap, an offset or a time that does not follow, a payload that is not
-  /// `record_count` records; `io` after a drain failed.
+  /// Errors: `no_space` (nothing was queued), unless reserved or without records; `internal` for a
+  /// cut at or below `set_committed`, a gap, an offset or a time that does not follow, a payload
+  /// that is not `record_count` records; `io` after a drain failed.
   virtual Result<void> append(std::span<const Entry> entries) = 0;
 
   /// Queues both copies of a new term or vote. Nobody may hear of it before a drain has ended.

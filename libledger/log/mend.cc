@@ -87,8 +87,7 @@ Result<void> Mend::plan() {
     const Error& left = remains_->damages().front().error;
     return fail(Code::internal, "after it was mended: " + left.message, left.hint);
   }
-  const Result<void> removed = disk_->remove(mark_path);
-  if (!removed && removed.error().code != Code::no_such_file) return removed;
+  TRY(io::remove_if_there(*disk_, mark_path));
   TRY(disk_->sync_directory(""));
   // An earlier attempt may have ended after it renamed, and before it synced.
   if (!planted(Mistake::mend_directory_not_synced)) {

@@ -14,12 +14,6 @@ namespace {
 
 constexpr size_t gather_bytes = 1 << 20;
 
-Result<void> remove_if_there(io::Disk& disk, const std::string& path) {
-  const Result<void> removed = disk.remove(path);
-  if (!removed && removed.error().code != Code::no_such_file) return removed;
-  return {};
-}
-
 }  // namespace
 
 Result<SegmentHeader> header_after(io::Disk& disk, const Link& link, Index last) {
@@ -65,7 +59,7 @@ Result<Recast> Recast::begin(io::Disk& disk, SegmentHeader header, uint64_t file
   header.file_bytes = std::max(file_bytes, header.bytes());
   Recast recast(disk, std::move(header));
   // The segment that was prepared for later is the room that there is in any case.
-  TRY(remove_if_there(disk, next_path));
+  TRY(io::remove_if_there(disk, next_path));
   const uint64_t free = TRY(disk.free_bytes());
   if (free < recast.header_.file_bytes) {
     return fail(Code::no_space,
@@ -110,7 +104,7 @@ Result<void> Recast::check(Result<void> done, const char* what) {
     return fail(Code::io, message, "check the disk, then start again");
   }
   file_.reset();
-  TRY(remove_if_there(*disk_, next_path));
+  TRY(io::remove_if_there(*disk_, next_path));
   return fail(Code::no_space, message, "free space: it resumes by itself");
 }
 
@@ -126,7 +120,7 @@ Result<void> Recast::finish() {
   if (!planted(Mistake::mend_not_read_again)) TRY(read_again());
   // Entries may stand elsewhere than the .idx file says. It goes first, and durably.
   if (!planted(Mistake::mend_index_kept)) {
-    TRY(remove_if_there(*disk_, index_path(header_.number)));
+    TRY(io::remove_if_there(*disk_, index_path(header_.number)));
     TRY(disk_->sync_directory(segments_directory));
   }
   TRY(disk_->rename(next_path, path));

@@ -83,8 +83,7 @@ Result<RepairPlan> plan_cut(io::Disk& disk, Offset offset) {
 Result<void> keep_cut(io::Disk& disk, const RepairPlan& plan) {
   const std::string kept = kept_as(plan.path, plan.next_offset);
   const std::unique_ptr<io::File> from = TRY(disk.open(plan.path, io::Access::read));
-  const Result<void> removed = disk.remove(kept);  // Of an attempt that a crash cut short.
-  if (!removed && removed.error().code != Code::no_such_file) return removed;
+  TRY(io::remove_if_there(disk, kept));  // Of an attempt that a crash cut short.
   const std::unique_ptr<io::File> to = TRY(disk.create(kept));
   std::string piece(1 << 20, '\0');
   for (uint64_t done = 0; done < plan.bytes;) {
@@ -163,8 +162,7 @@ Result<void> repair(io::Disk& disk, io::Random& random, const RepairPlan& plan) 
     TRY(Log::open(disk, random, found.votes.counting().cluster, options));
     return {};
   }
-  const Result<void> removed = disk.remove(next_path);
-  if (!removed && removed.error().code != Code::no_such_file) return removed;
+  TRY(io::remove_if_there(disk, next_path));
   BeginWrite begin;
   begin.header = TRY(header_at_cut(disk, random, plan, found));
   const Index committed = std::min(found.committed, plan.last.index);

@@ -180,8 +180,7 @@ Result<void> Writer::begin(const BeginWrite& begin, Index committed) {
     TRY(votes_.save_marks(durable_, safe(committed)));
   }
   for (uint64_t dead : begin.dead) {
-    const Result<void> removed = disk_.remove(segment_path(dead));
-    if (!removed && removed.error().code != Code::no_such_file) {
+    if (const Result<void> removed = io::remove_if_there(disk_, segment_path(dead)); !removed) {
       return fatal("removal of " + segment_path(dead), removed.error());
     }
     (void)disk_.remove(index_path(dead));
@@ -254,8 +253,7 @@ Result<void> Writer::fill_next(uint64_t end) {
   // The kernel may have dropped pages that we took for written: begin anew, when there is room.
   next_.reset();
   next_bytes_ = 0;
-  const Result<void> removed = disk_.remove(next_path);
-  if (!removed && removed.error().code != Code::no_such_file) {
+  if (const Result<void> removed = io::remove_if_there(disk_, next_path); !removed) {
     return fatal("removal of the next segment", removed.error());
   }
   return refuse();

@@ -54,9 +54,8 @@ Identity Identity::draw(std::string name, const Id& cluster, io::Random& random)
 std::string Identity::encode() const {
   std::string key;
   for (const uint8_t byte : hash_key) key += fmt::format("{:02x}", byte);
-  const std::string text =
-      fmt::format("format {}\nname {}\nmember {:016x}\ncluster {}\nhash-key {}\n", data_format,
-                  name, member.value, cluster.text(), key);
+  const std::string text = fmt::format("format {}\nname {}\nmember {}\ncluster {}\nhash-key {}\n",
+                                       data_format, name, member_text(member), cluster.text(), key);
   return text + fmt::format("crc32c {:08x}\n", crc32c(text));
 }
 

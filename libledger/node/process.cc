@@ -74,6 +74,7 @@ class Process {
           log::located(std::move(result).error(), options_.data_dir, log::Told::node));
     return result;
   }
+  Id new_id();
   Result<void> identify();
   Result<void> listen();
   Result<void> complete_identity();
@@ -212,15 +213,16 @@ Result<void> Process::rejoin() {
   return Identity::forget_left(*disk_);
 }
 
+Id Process::new_id() {
+  std::array<uint8_t, 10> chance{};
+  random_.fill(chance);
+  return make_id(clock_.wall(), chance);
+}
+
 Result<void> Process::listen() {
   server_ = TRY(rpc::RpcServer::start({.listen = options_.listen,
                                        .reflection = options_.reflection,
-                                       .ids =
-                                           [this] {
-                                             std::array<uint8_t, 10> chance{};
-                                             random_.fill(chance);
-                                             return make_id(clock_.wall(), chance);
-                                           },
+                                       .ids = [this] { return new_id(); },
                                        .introduce = [this] { return introduction(); }}));
   const std::lock_guard lock(introduction_mutex_);
   introduction_ = {.name = identity_.name,
@@ -285,9 +287,7 @@ Result<void> Process::begin(const Formation& formation) {
   std::optional<Entry> founding = formation.founding;
   identity_.cluster = formation.cluster;
   if (formation.way == Formation::Way::found) {
-    std::array<uint8_t, 10> chance{};
-    random_.fill(chance);
-    identity_.cluster = make_id(clock_.wall(), chance);
+    identity_.cluster = new_id();
     founding = founding_entry(formation.founders, clock_.wall());
   }
   if (founding) {

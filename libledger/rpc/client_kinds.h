@@ -12,6 +12,7 @@
 
 namespace ledger::rpc {
 
+/// Records to the log, as they are.
 struct AppendKind {
   using Request = ::logpb::v1::AppendRequest;
   using Response = ::logpb::v1::AppendResponse;
@@ -50,6 +51,7 @@ struct AppendKind {
   }
 };
 
+/// A command as a message; it must be one that `book::decode` takes.
 inline v1::Command encode(const Command& command) {
   v1::Command message;
   message.set_id(command.id.bytes.data(), command.id.bytes.size());
@@ -70,6 +72,7 @@ inline v1::Command encode(const Command& command) {
   return message;
 }
 
+/// Commands to the book, with what it decided.
 struct PostKind {
   using Request = v1::PostRequest;
   using Response = v1::PostResponse;
@@ -106,6 +109,7 @@ struct PostKind {
   }
 };
 
+/// Records of the log, in packed batches.
 struct RecordsKind {
   using Request = ::logpb::v1::ReadRequest;
   using Response = ::logpb::v1::ReadResponse;
@@ -129,6 +133,7 @@ struct RecordsKind {
   }
 };
 
+/// Records with what the book decided about each.
 struct DecisionsKind {
   using Request = v1::DecisionsRequest;
   using Response = v1::DecisionsResponse;

@@ -8,6 +8,7 @@
 #include "cluster/v1/cluster.grpc.pb.h"
 #include "log/v1/log.grpc.pb.h"
 #include "rpc/address.h"
+#include "rpc/channel.h"
 #include "rpc/convert_members.h"
 #include "rpc/limits.h"
 #include "rpc/process.h"
@@ -26,16 +27,8 @@ constexpr Duration survey_grace = milliseconds(50);
 /// Once a leader was named, how long it may take to answer itself.
 constexpr Duration survey_named = milliseconds(300);
 
-grpc::ChannelArguments channel_arguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);  // Bounds one attempt to connect, too.
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // We know what may be sent again; gRPC does not.
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes_max);
+grpc::ChannelArguments client_arguments() {
+  grpc::ChannelArguments arguments = channel_arguments();
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, keepalive_time_ms);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, keepalive_timeout_ms);
   arguments.SetMaxReceiveMessageSize(response_bytes_max);
@@ -105,7 +98,7 @@ std::shared_ptr<grpc::Channel> Cluster::channel(const std::string& address) {
   std::shared_ptr<grpc::Channel>& channel = channels_[address];
   if (!channel) {
     channel =
-        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), channel_arguments());
+        grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), client_arguments());
     keep_callback_threads(channel);
   }
   return channel;

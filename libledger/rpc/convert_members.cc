@@ -31,6 +31,12 @@ Result<Change> needs_target(Result<Change> change) {
   return change;
 }
 
+template <class Request>
+void name_target(const Change& change, Request& to) {
+  to.set_member(change.member.value);
+  to.set_name(change.name);
+}
+
 void to_message(const raft::Member& member, clusterv1::Member& to) {
   to.set_id(member.id.value);
   to.set_standing(member.standing == raft::Standing::voter ? clusterv1::VOTER : clusterv1::STANDBY);
@@ -120,15 +126,13 @@ void to_message(const Introduction& newcomer, clusterv1::JoinRequest& to) {
 
 void to_message(const Change& change, clusterv1::LeaveRequest& to) {
   assert(change.kind == Change::Kind::leave);
-  to.set_member(change.member.value);
-  to.set_name(change.name);
+  name_target(change, to);
   to.set_force(change.force);
 }
 
 void to_message(const Change& change, clusterv1::RemoveRequest& to) {
   assert(change.kind == Change::Kind::remove);
-  to.set_member(change.member.value);
-  to.set_name(change.name);
+  name_target(change, to);
   to.set_force(change.force);
 }
 
@@ -141,8 +145,7 @@ void to_message(const Change& change, clusterv1::ReplaceRequest& to) {
 
 void to_message(const Change& change, clusterv1::TransferRequest& to) {
   assert(change.kind == Change::Kind::transfer);
-  to.set_member(change.member.value);
-  to.set_name(change.name);
+  name_target(change, to);
 }
 
 Result<Members> from_message(const clusterv1::MembersResponse& from) {

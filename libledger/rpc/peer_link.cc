@@ -8,6 +8,7 @@
 #include <cassert>
 #include <utility>
 
+#include "rpc/channel.h"
 #include "rpc/convert.h"
 #include "rpc/deadline.h"
 #include "rpc/host.h"
@@ -28,19 +29,7 @@ constexpr Duration backoff_max = std::chrono::milliseconds(1000);
 }  // namespace
 
 std::shared_ptr<grpc::Channel> peer_channel(const std::string& address) {
-  const auto ms = [](Duration duration) {
-    return static_cast<int>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-  };
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, ms(backoff_min));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, ms(backoff_max));  // Bounds one attempt, too.
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, ms(backoff_max));
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // Its socket closes with the channel.
-  arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, read_chunk_bytes_max);
+  grpc::ChannelArguments arguments = channel_arguments();
   arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, look_ahead_bytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, peer_keepalive_time_ms);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, peer_keepalive_timeout_ms);

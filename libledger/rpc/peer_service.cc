@@ -1,22 +1,15 @@
 #include "rpc/peer_service.h"
 
 #include <cassert>
-#include <cinttypes>
-#include <cstdio>
 #include <utility>
 
+#include "base/id.h"
 #include "rpc/calls.h"
 
 namespace ledger::rpc {
 namespace {
 
 namespace peerv1 = ::peer::v1;
-
-std::string text(MemberId id) {
-  char digits[17];
-  std::snprintf(digits, sizeof digits, "%016" PRIx64, id.value);
-  return digits;
-}
 
 /// Sends entries, one frame at a time; reads the next once the last is on its way.
 class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesResponse>,
@@ -146,7 +139,7 @@ class PeerService::Incoming final
     std::vector<raft::Message> messages = TRY(decode_messages(body, route_.from, route_.to));
     if (messages.empty() || node_->receive(route_.from, std::move(messages))) return {};
     return fail(Code::no_such_member,
-                "member " + text(route_.from) + " has been taken out of the cluster",
+                "member " + member_text(route_.from) + " has been taken out of the cluster",
                 "start it with an empty directory to take it in again");
   }
 
@@ -176,15 +169,15 @@ Result<Route> PeerService::check(const peerv1::Route& from) {
   if (route.cluster != self.cluster) {
     ++refused_;
     return fail(Code::cluster_id_mismatch,
-                "member " + text(route.from) + " of cluster " + route.cluster.text() + " asks " +
-                    self.name + " of cluster " + self.cluster.text(),
+                "member " + member_text(route.from) + " of cluster " + route.cluster.text() +
+                    " asks " + self.name + " of cluster " + self.cluster.text(),
                 "has its data directory been copied, or its address been given away?");
   }
   if (route.to != self.member || route.from == self.member || route.from == MemberId()) {
     ++refused_;
     return fail(Code::peer_unreachable,
-                "member " + text(route.from) + " asks for member " + text(route.to) + ", and " +
-                    self.name + " is " + text(self.member),
+                "member " + member_text(route.from) + " asks for member " + member_text(route.to) +
+                    ", and " + self.name + " is " + member_text(self.member),
                 "has a member got another's address?");
   }
   return route;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/id.h"
 #include "base/planted.h"
 #include "sim/checker.h"
 
@@ -120,11 +121,7 @@ void Operator::replace_with_new(const Machine& old) {
   task.deadline = world_.now() + task_patience;
   task.then = [this, fresh = machine.id, old_id = old.id] {
     Task second;
-    std::string hexadecimal(16, '0');
-    for (size_t i = 0; i < 16; ++i) {
-      hexadecimal[15 - i] = "0123456789abcdef"[old_id.value >> (4 * i) & 15];
-    }
-    second.change = {rpc::Change::Kind::replace, fresh, hexadecimal, {}, false};
+    second.change = {rpc::Change::Kind::replace, fresh, member_text(old_id), {}, false};
     second.deadline = world_.now() + task_patience;
     begin(std::move(second));
   };

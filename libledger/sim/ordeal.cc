@@ -7,11 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Zero in half of all ordeals.
-Duration sometimes(Random& random, Duration shortest, Duration longest) {
-  return random.coin() ? Duration() : random.between(shortest, longest);
-}
-
 /// No trouble, but a cluster and its clients of any size.
 Ordeal quiet(Random& random) {
   Ordeal ordeal;
@@ -40,37 +35,37 @@ void bad_network(Random& random, Ordeal& ordeal) {
     ordeal.weather.late = random.between(20ms, 2s);
   }
   ordeal.pull_failure_ppm = static_cast<uint32_t>(random.below(300'000));
-  ordeal.partition_every = sometimes(random, 400ms, 4s);
+  ordeal.partition_every = random.sometimes(400ms, 4s);
   ordeal.parted = random.between(100ms, 4s);
 }
 
 void bad_power(Random& random, Ordeal& ordeal) {
   ordeal.crash_every = random.between(300ms, 3s);
-  ordeal.blackout_every = sometimes(random, 2s, 8s);
-  ordeal.crash_at_call_every = sometimes(random, 300ms, 3s);
+  ordeal.blackout_every = random.sometimes(2s, 8s);
+  ordeal.crash_at_call_every = random.sometimes(300ms, 3s);
   ordeal.down = random.between(20ms, 2s);
 }
 
 void bad_disks(Random& random, Ordeal& ordeal) {
-  ordeal.disk_error_every = sometimes(random, 1s, 5s);
-  ordeal.slow_every = sometimes(random, 400ms, 4s);
+  ordeal.disk_error_every = random.sometimes(1s, 5s);
+  ordeal.slow_every = random.sometimes(400ms, 4s);
   ordeal.slow = random.between(50ms, 3s);
-  ordeal.full_every = sometimes(random, 1s, 5s);
+  ordeal.full_every = random.sometimes(1s, 5s);
   ordeal.full = random.between(100ms, 4s);
-  ordeal.damage_every = sometimes(random, 500ms, 4s);
-  ordeal.wipe_every = sometimes(random, 1s, 6s);
+  ordeal.damage_every = random.sometimes(500ms, 4s);
+  ordeal.wipe_every = random.sometimes(1s, 6s);
   ordeal.down = random.between(20ms, 1s);
 }
 
 void bad_clocks(Random& random, Ordeal& ordeal) {
-  ordeal.pause_every = sometimes(random, 300ms, 4s);
+  ordeal.pause_every = random.sometimes(300ms, 4s);
   ordeal.paused = random.between(20ms, 2s);
   ordeal.clock_every = random.between(100ms, 2s);
 }
 
 void new_members(Random& random, Ordeal& ordeal) {
   ordeal.change_every = random.between(50ms, 800ms);
-  ordeal.transfer_every = sometimes(random, 200ms, 4s);
+  ordeal.transfer_every = random.sometimes(200ms, 4s);
 }
 
 /// A bit of everything.
@@ -107,7 +102,7 @@ Ordeal disks(Random& random) {
 Ordeal churn(Random& random) {
   Ordeal ordeal = quiet(random);
   new_members(random, ordeal);
-  ordeal.crash_every = sometimes(random, 500ms, 4s);
+  ordeal.crash_every = random.sometimes(500ms, 4s);
   return ordeal;
 }
 
@@ -118,10 +113,10 @@ Ordeal succession(Random& random) {
   ordeal.clients = 5;
   ordeal.think = random.between(1ms, 10ms);
   ordeal.transfer_every = random.between(50ms, 500ms);
-  ordeal.partition_every = sometimes(random, 300ms, 2s);
+  ordeal.partition_every = random.sometimes(300ms, 2s);
   ordeal.parted = random.between(100ms, 2s);
-  ordeal.pause_every = sometimes(random, 300ms, 2s);
-  ordeal.slow_every = sometimes(random, 300ms, 2s);
+  ordeal.pause_every = random.sometimes(300ms, 2s);
+  ordeal.slow_every = random.sometimes(300ms, 2s);
   return ordeal;
 }
 
@@ -137,7 +132,7 @@ Ordeal stragglers(Random& random) {
   ordeal.partition_every = random.between(500ms, 2s);
   ordeal.parted = random.between(500ms, 3s);
   ordeal.pull_failure_ppm = static_cast<uint32_t>(random.below(300'000));
-  ordeal.change_every = sometimes(random, 300ms, 2s);
+  ordeal.change_every = random.sometimes(300ms, 2s);
   return ordeal;
 }
 

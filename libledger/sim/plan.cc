@@ -7,11 +7,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Zero in half of all plans.
-Duration sometimes(Random& random, Duration shortest, Duration longest) {
-  return random.coin() ? Duration() : random.between(shortest, longest);
-}
-
 /// A bit of everything.
 Plan anything(Random& random) {
   Plan plan;
@@ -31,15 +26,15 @@ Plan anything(Random& random) {
   plan.disk_slow = random.between(20ms, 600ms);
   plan.propose_every = random.between(10ms, 100ms);
   plan.read_every = random.between(20ms, 200ms);
-  plan.crash_every = sometimes(random, 300ms, 5s);
+  plan.crash_every = random.sometimes(300ms, 5s);
   plan.down = random.between(20ms, 3s);
-  plan.partition_every = sometimes(random, 300ms, 5s);
+  plan.partition_every = random.sometimes(300ms, 5s);
   plan.parted = random.between(100ms, 5s);
-  plan.pause_every = sometimes(random, 300ms, 5s);
+  plan.pause_every = random.sometimes(300ms, 5s);
   plan.paused = random.between(20ms, 2s);
-  plan.slow_every = sometimes(random, 300ms, 5s);
+  plan.slow_every = random.sometimes(300ms, 5s);
   plan.slow = random.between(50ms, 2s);
-  plan.transfer_every = sometimes(random, 200ms, 5s);
+  plan.transfer_every = random.sometimes(200ms, 5s);
   plan.change_every = random.below(4) == 0 ? Duration() : random.between(30ms, 500ms);
   plan.hasty_changes = random.below(4) == 0;
   plan.careless_changes = random.below(4) == 0;

@@ -44,6 +44,10 @@ class Random {
     return Duration(static_cast<int64_t>(
         between(static_cast<uint64_t>(shortest.count()), static_cast<uint64_t>(longest.count()))));
   }
+  /// Zero in half of all cases.
+  Duration sometimes(Duration shortest, Duration longest) {
+    return coin() ? Duration() : between(shortest, longest);
+  }
   /// True in so many of a million cases.
   bool chance(uint32_t ppm) { return below(1'000'000) < ppm; }
   bool coin() { return (next() & 1) != 0; }
