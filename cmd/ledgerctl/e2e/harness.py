@@ -93,6 +93,7 @@ class Member:
         self.directory = os.path.join(cluster.work, name)
         self.log = self.directory + ".log"
         self.process = None
+        self.inside = ()  # What the process is started by, such as a network namespace.
 
     @property
     def up(self):
@@ -100,8 +101,8 @@ class Member:
 
     def start(self, *flags):
         self.process = subprocess.Popen(
-            [PROGRAM, "node", "start", "--data-dir", self.directory, "--name", self.name,
-             "--listen", self.address, "--peers", self.cluster.peers, "--log-format", "text",
+            [*self.inside, PROGRAM, "node", "start", "--data-dir", self.directory, "--name",
+             self.name, "--listen", self.address, "--peers", self.cluster.peers, "--log-format", "text",
              *self.cluster.flags, *flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.log, "a", encoding="utf-8"))
@@ -126,25 +127,29 @@ class Member:
         return [json.loads(line) for line in self.run(*arguments, "-o", "json", **options).splitlines()]
 
 
+def free_address():
+    """A loopback address that hardly anybody else uses, at a port that is free now."""
+    host = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return f"{host}:{probe.getsockname()[1]}"
+
+
 class Cluster:
     """Nodes that know each other by --peers, each with a loopback address of its own."""
 
-    def __init__(self, work, count, *flags):
+    def __init__(self, work, count, *flags, addresses=None):
         self.work = work
         self.flags = flags
         self.members = {}
         self.peers = ""
         for number in range(1, count + 1):
-            self.add(f"n{number}")
+            self.add(f"n{number}", addresses[number - 1] if addresses else None)
         self.peers = ",".join(f"{m.name}={m.address}" for m in self.members.values())
 
-    def add(self, name):
+    def add(self, name, address=None):
         """A member more, not started; the list of first members stays as it is."""
-        host = "127." + ".".join(str(random.randrange(1, 255)) for _ in range(3))
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            address = f"{host}:{probe.getsockname()[1]}"
-        self.members[name] = Member(self, name, address)
+        self.members[name] = Member(self, name, address or free_address())
         return self.members[name]
 
     def __getitem__(self, name):
