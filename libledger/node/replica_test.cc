@@ -211,6 +211,44 @@ TEST_CASE("proposals that come while the disk is busy are merged into one entry"
   for (size_t i = 0; i < heard.size(); ++i) CHECK(heard[i].outcome().offsets.front() == Offset(i));
 }
 
+TEST_CASE("what waits for a slow disk is bounded: the rest is refused, and nothing is lost") {
+  Single node;
+  const std::string body(1 << 19, 'x');
+  std::vector<Heard> heard(200);
+  for (size_t i = 0; i < heard.size(); ++i) {
+    node.replica->propose(raw({{i + 1, body.c_str()}}), heard[i].reply());
+    node.turn();
+  }
+  const auto refused = std::ranges::find_if(heard, [](const Heard& one) { return !!one.answer; });
+  REQUIRE(refused != heard.end());
+  CHECK(refused->answer->error().error.code == Code::busy);
+  const auto waiting = static_cast<size_t>(refused - heard.begin());
+  CHECK(waiting >= 100);  // 64 MiB and what was submitted
+  for (auto one = refused; one != heard.end(); ++one) CHECK(one->answer);
+
+  node.settle();
+  for (size_t i = 0; i < waiting; ++i) CHECK(heard[i].outcome().offsets.front() == Offset(i));
+  Heard later;
+  node.replica->propose(raw({{waiting + 1, "again"}}), later.reply());
+  node.settle();
+  CHECK(later.outcome().offsets.front() == Offset(waiting));
+}
+
+TEST_CASE("more readers than fit are refused") {
+  Single node;
+  size_t busy = 0;
+  const auto reply = [&busy](rpc::Answer<std::reference_wrapper<const rpc::View>> answer) {
+    busy += !answer && answer.error().error.code == Code::busy ? 1 : 0;
+  };
+  const rpc::Freshness linearizable{.kind = rpc::Freshness::Kind::linearizable, .at_least = {}};
+  for (size_t i = 0; i < 100'001; ++i) node.replica->read(node.now(), linearizable, reply);
+  CHECK(busy == 1);
+  node.settle();
+  node.replica->read(node.now(), linearizable, reply);
+  node.settle();
+  CHECK(busy == 1);
+}
+
 TEST_CASE("times of records rise with their offsets, whatever the clock does") {
   Single node;
   Heard first, second;
