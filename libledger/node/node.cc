@@ -324,7 +324,7 @@ void Node::begin_pull(const Pulling& pulling) {
 
 void Node::see_to_hand_over() {
   if (handing_over_.empty()) return;
-  if (replica_.leads() && replica_.configuration().voters() > 1) return;
+  if (replica_.leads() && (replica_.configuration().voters() > 1 || replica_.writing())) return;
   for (const std::function<void()>& done : std::exchange(handing_over_, {})) done();
 }
 

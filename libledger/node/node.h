@@ -46,7 +46,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
 
   void start();
 
-  /// Lets another lead, if there is one who can; waits for that up to `patience`.
+  /// Takes no more writes, and lets another lead, if there is one who can. Waits up to `patience`
+  /// for that, and, where we are alone, for the answers to what was taken.
   void hand_over(Duration patience);
 
   /// Ends the streams to the others; what they send is still taken. Before the server of this
@@ -55,7 +56,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void disconnect() { peers_->stop(); }
 
   /// Ends both threads: takes no more, answers who waits, writes what is queued, notes the end of
-  /// the log. Returns when it is done.
+  /// the log. Returns when it is done. Whoever asks from now on is told that it stops.
   void stop();
 
   void propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) override;

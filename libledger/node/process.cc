@@ -34,6 +34,10 @@ constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
 /// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
 constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
 
+/// Once all is answered, how long connections may take to hear that they end; one whose other end
+/// is paused never does.
+constexpr Duration farewell_patience = std::chrono::milliseconds(500);
+
 /// A follower that has heard nothing for so long stands for election; twice as long at most. So a
 /// killed leader is followed within two seconds, and a pause of half a second costs nothing.
 constexpr raft::Settings engine_settings = {.election_timeout = std::chrono::milliseconds(600),
@@ -107,7 +111,8 @@ class Process {
   mutable std::mutex introduction_mutex_;  ///< Guards what peers are told from other threads.
   rpc::Introduction introduction_;
 
-  Result<void> ended_;  ///< How the node's loop ended; written before `finish`.
+  std::atomic<bool> stopping_ = false;  ///< Because somebody told us to.
+  Result<void> ended_;                  ///< How the node's loop ended; written before `finish`.
 };
 
 Result<bool> Process::start(const Listening& listening) {
@@ -220,11 +225,12 @@ Id Process::new_id() {
 }
 
 Result<void> Process::listen() {
+  // Whoever asks as soon as the port is open waits until we know our own address.
+  const std::lock_guard lock(introduction_mutex_);
   server_ = TRY(rpc::RpcServer::start({.listen = options_.listen,
                                        .reflection = options_.reflection,
                                        .ids = [this] { return new_id(); },
                                        .introduce = [this] { return introduction(); }}));
-  const std::lock_guard lock(introduction_mutex_);
   introduction_ = {.name = identity_.name,
                    .member = identity_.member,
                    .address = address(),
@@ -353,7 +359,7 @@ void Process::start_node() {
                   .done =
                       [this](Result<void> ended) {
                         ended_ = located(std::move(ended));
-                        signals_.finish();
+                        if (!stopping_) signals_.finish();
                       }});
   node_->start();
   server_->attach(*node_);
@@ -387,6 +393,7 @@ Result<int> Process::wait() {
     if (number == SIGTERM || number == SIGINT) break;
     return end_of_node();
   }
+  stopping_ = true;
   tell_manager("STOPPING=1");
   journal_.info("stopping");
   std::atomic<bool> stopped = false;
@@ -413,8 +420,9 @@ void Process::stop() {
   server_->set_ready(false);
   node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
   node_->disconnect();
-  server_->stop(options_.stop_timeout / 2);
+  // Who still waits can't be answered otherwise, and would hold up the server.
   node_->stop();
+  server_->stop(std::min<Duration>(farewell_patience, options_.stop_timeout / 4));
 }
 
 void Process::tell_manager(const std::string& state) {

@@ -85,6 +85,10 @@ Result<void> Replica::start(Now now) {
 void Replica::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
   // A new leader takes proposals at once and writes them when it has applied an entry of its term.
   if (role_ != raft::Role::leader) return reply(tl::unexpected(not_leader()));
+  if (handing_over_) {
+    return reply(tl::unexpected(
+        rpc::Failure{{Code::busy, self_.name + " is stopping", "ask another node"}}));
+  }
   intake_.add(std::move(proposal), std::move(reply));
 }
 

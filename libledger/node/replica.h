@@ -68,8 +68,11 @@ class Replica {
   void pulled(uint64_t number, std::vector<Entry> entries, Pull::Taken taken);
   /// The stream of the pull with this number has ended early: `pulling` says how to go on.
   void pull_broke(uint64_t number) { pull_.again(number, committed_); }
-  /// From now on hands leadership over whenever it has it: the process is about to stop.
+  /// The process is about to stop: from now on takes no writes, and hands leadership over whenever
+  /// it has it.
   void hand_over() { handing_over_ = true; }
+  /// Whether a write that was taken is not answered yet.
+  bool writing() const { return intake_.waiting() || intake_.in_flight(); }
 
   /// Does what waits: elections, one submission of all proposals that came together, a slice of
   /// what may be applied, answers. Returns when it must be called again if nothing comes in.

@@ -125,6 +125,21 @@ def stopped_one(cluster):
     cluster.wait(3)
 
 
+def stops_beside_paused(cluster):
+    """A leader that hears nobody stops without waiting for its --stop-timeout, which is long here."""
+    leader = cluster.leader()
+    rest = others(cluster, leader.name)
+    for member in rest:
+        member.signal(signal.SIGSTOP)
+    with background(PROGRAM, "-e", leader.address, "-t", "0", "log", "append", "x"):
+        check(leader.stop() == 0, "SIGTERM did not end in exit 0")
+        for member in rest:
+            member.signal(signal.SIGCONT)
+        cluster.wait(2)
+    leader.start()
+    cluster.wait(3)
+
+
 def lost_disk(cluster):
     """A member loses its disk and comes back by one command."""
     victim = others(cluster, cluster.leader().name)[0]
@@ -165,7 +180,7 @@ def taken_out(cluster):
 
 
 def main():
-    with temporary_directory() as work, Cluster(work, 3) as cluster:
+    with temporary_directory() as work, Cluster(work, 3, "--stop-timeout", "10m") as cluster:
         whole_cluster(cluster)
         leadership(cluster)
         victim = reader_goes_on(cluster)
@@ -173,6 +188,7 @@ def main():
         victim.start()
         cluster.wait(3)
         stopped_one(cluster)
+        stops_beside_paused(cluster)
         lost_disk(cluster)
         taken_out(cluster)
 
