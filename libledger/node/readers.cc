@@ -7,10 +7,12 @@
 namespace ledger::node {
 
 void Readers::read(Offset offset, Instant deadline, ReadReply reply) {
+  earliest_ = std::min(earliest_, deadline);
   by_offset_.emplace(offset, Read{deadline, std::move(reply)});
 }
 
 void Readers::read(Index index, Instant deadline, ReadReply reply) {
+  earliest_ = std::min(earliest_, deadline);
   by_index_.emplace(index, Read{deadline, std::move(reply)});
 }
 
@@ -32,7 +34,7 @@ std::vector<Readers::Read> Readers::take_question(uint64_t token) {
 }
 
 void Readers::grant(uint64_t token, Index index) {
-  for (Read& one : take_question(token)) by_index_.emplace(index, std::move(one));
+  for (Read& one : take_question(token)) read(index, one.deadline, std::move(one.reply));
 }
 
 void Readers::lose(uint64_t token, const rpc::Failure& failure) {
@@ -60,7 +62,7 @@ template <class Position>
 void Readers::expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end) {
   for (auto it = reads.begin(); it != reads.end();) {
     if (it->second.deadline > now) {
-      ++it;
+      earliest_ = std::min(earliest_, it++->second.deadline);
       continue;
     }
     auto node = reads.extract(it++);
@@ -77,6 +79,11 @@ void Readers::advance(Index applied, Offset end, const rpc::View& view, Instant 
     const auto node = watches_.extract(watches_.begin());
     node.mapped().reply(end);
   }
+  if (now >= earliest_) expire_all(applied, end, now);
+}
+
+void Readers::expire_all(Index applied, Offset end, Instant now) {
+  earliest_ = never;
   expire(by_offset_, now, "offset", end.value);
   expire(by_index_, now, "entry", applied.value);
 }
@@ -96,15 +103,8 @@ void Readers::fail_all(const rpc::Failure& failure) {
 }
 
 std::optional<Instant> Readers::next_deadline() const {
-  std::optional<Instant> next;
-  const auto see = [&next](const auto& reads) {
-    for (const auto& [position, read] : reads) {
-      if (!next || read.deadline < *next) next = read.deadline;
-    }
-  };
-  see(by_offset_);
-  see(by_index_);
-  return next;
+  if (by_offset_.empty() && by_index_.empty()) return std::nullopt;
+  return earliest_;
 }
 
 }  // namespace ledger::node

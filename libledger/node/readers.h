@@ -40,7 +40,7 @@ class Readers {
 
   void fail_all(const rpc::Failure& failure);
 
-  /// When `advance` must be called even if nothing moves; nothing where no read waits.
+  /// When `advance` must be called even if nothing moves, or earlier; nothing where no read waits.
   std::optional<Instant> next_deadline() const;
 
   size_t count() const {
@@ -63,7 +63,8 @@ class Readers {
   template <class Position>
   static void answer(Reads<Position>& reads, Position end, const rpc::View& view);
   template <class Position>
-  static void expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end);
+  void expire(Reads<Position>& reads, Instant now, const char* what, uint64_t end);
+  void expire_all(Index applied, Offset end, Instant now);
 
   std::vector<Read> take_question(uint64_t token);
 
@@ -74,6 +75,9 @@ class Readers {
   Reads<Offset> by_offset_;
   Reads<Index> by_index_;
   std::multimap<Offset, Watch> watches_;
+  static constexpr Instant never{INT64_MAX};
+  /// No read of `by_offset_` and `by_index_` ends before: many may wait, and turns are many.
+  Instant earliest_ = never;
 };
 
 }  // namespace ledger::node
