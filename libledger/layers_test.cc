@@ -27,6 +27,7 @@ const std::map<std::string, Names> arrows = {
     {"rpc", {"base", "raft", "book"}},
     {"sql", {"base", "book", "history", "log"}},
     {"node", {"base", "raft", "book", "io", "log", "history", "rpc"}},
+    {"dev", {"base", "io", "rpc"}},
     {"sim", {"base", "raft", "book", "io", "log", "history", "rpc", "sql", "node"}},
 };
 

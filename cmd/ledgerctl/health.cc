@@ -1,4 +1,6 @@
 // ledgerctl health: can the cluster commit, with the nodes that are expected?
+#include "health.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -213,6 +215,21 @@ Outcome run(Context& context) {
 }
 
 }  // namespace
+
+Checked<void> ask_health(const Context& context, const std::vector<std::string>& endpoints,
+                         size_t nodes, Duration limit) {
+  rpc::ClientOptions options{.endpoints = endpoints,
+                             .patience = {rpc::Patience::Kind::whole, limit}};
+  if (context.report.verbose(2)) {
+    options.verbose = [&report = context.report](int level, const std::string& text) {
+      report.debug(text, level);
+    };
+  }
+  const auto client = TRY(rpc::Client::create(std::move(options)));
+  const Health health = TRY(examine(*client, {.nodes = nodes}));
+  if (health.healthy()) return {};
+  return fail(Code::unhealthy, summary(health), "ledgerctl member list");
+}
 
 Noun health_noun() {
   return {

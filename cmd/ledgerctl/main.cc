@@ -11,6 +11,8 @@
 #include "cli/context.h"
 #include "cli/help.h"
 #include "cli/secrets.h"
+#include "dev_target.h"
+#include "io/lifeline.h"
 
 namespace ledger::cli {
 namespace {
@@ -41,9 +43,10 @@ void warn_of_variables(const Settings& settings, Report& report) {
 
 Outcome run_command(const Request& request, Out& out, Report& report) {
   const Args args = TRY(parse(*request.command, request.words));
-  const Settings settings = TRY(settle(*request.command, args));
+  Settings settings = TRY(settle(*request.command, args));
   report.set_style(settings.style);
   warn_of_variables(settings, report);
+  TRY(find_dev_endpoints(settings, *request.command));
   Context context{*request.command, args, settings, out, report};
   return request.command->run(context);
 }
@@ -73,6 +76,7 @@ Outcome run(const std::vector<std::string>& words, Out& out, Report& report) {
 }
 
 int main(int argc, char** argv) {
+  io::follow_parent();
   const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
   hide_passwords(argc, argv);
   std::signal(SIGPIPE, SIG_DFL);

@@ -13,6 +13,7 @@ Noun account_noun();
 Noun tx_noun();
 Noun replay_noun();
 Noun segment_noun();
+Noun dev_noun();
 Noun health_noun();
 Noun version_noun();
 Noun help_noun();

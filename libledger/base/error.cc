@@ -80,13 +80,19 @@ constexpr auto rows = std::to_array<Row>({
     {Code::target_behind, "target_behind", 1},
     {Code::name_taken, "name_taken", 1},
     {Code::refused, "refused", 1},
+    {Code::shrink_refused, "shrink_refused", 64},
+    {Code::no_such_node, "no_such_node", 66},
+    {Code::no_such_dev, "no_such_dev", 66},
+    {Code::cluster_stopped, "cluster_stopped", 69},
+    {Code::cluster_running, "cluster_running", 73},
+    {Code::unclean_stop, "unclean_stop", 1},
 });
 
 constexpr bool in_order() {
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].code != static_cast<Code>(i)) return false;
   }
-  return rows.back().code == Code::refused;
+  return rows.back().code == Code::unclean_stop;
 }
 static_assert(in_order());
 

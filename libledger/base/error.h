@@ -91,6 +91,13 @@ enum class Code {
   target_behind,
   name_taken,
   refused,
+  // Of development clusters: 64, 66, 66, 69, 73 and 1.
+  shrink_refused,
+  no_such_node,
+  no_such_dev,
+  cluster_stopped,
+  cluster_running,
+  unclean_stop,
 };
 
 /// A failure: the decision it allows, one lower-case line that names the thing and its values

@@ -360,6 +360,10 @@ void Process::start_node() {
                       [this](Result<void> ended) {
                         ended_ = located(std::move(ended));
                         if (!stopping_) signals_.finish();
+                      },
+                  .role =
+                      [this](std::string_view role, Term term) {
+                        tell_manager(fmt::format("STATUS={} term {}", role, term.value));
                       }});
   node_->start();
   server_->attach(*node_);

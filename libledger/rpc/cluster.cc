@@ -437,7 +437,7 @@ Error Cluster::unreachable() const {
     all += (all.empty() ? "" : ", ") + one.address + " (" + one.result + ")";
   }
   return {Code::unreachable, "cannot reach any of " + all,
-          "is a node running? Name its address with -e HOST:PORT"};
+          "is a node running? 'ledgerctl dev up -d' or -e HOST:PORT"};
 }
 
 Error Cluster::explain(Failed failed, const std::string& address) const {

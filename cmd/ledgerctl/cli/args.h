@@ -24,11 +24,14 @@ class Args {
   std::vector<std::string> values(std::string_view flag) const;
 
   const std::vector<std::string>& arguments() const { return arguments_; }
+  /// How many of them stood before `--`.
+  size_t plain() const { return plain_; }
 
  private:
   friend Result<Args> parse(const Command&, const std::vector<std::string>&);
   std::map<std::string, std::vector<std::string>, std::less<>> flags_;  ///< All that are declared.
   std::vector<std::string> arguments_;
+  size_t plain_ = 0;
 };
 
 /// What the words of a command line ask for.

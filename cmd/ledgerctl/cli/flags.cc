@@ -7,14 +7,11 @@ namespace ledger::cli {
 namespace {
 
 constexpr auto later_commands = std::to_array<std::string_view>({
-    "member join",   "log checkpoint", "log diff",        "log redact",  "account set",
-    "account close", "account reopen", "account history", "tx settle",   "tx reverse",
-    "tx import",     "tx explain",     "tx prove",        "prove check", "replay what-if",
-    "backup create", "backup verify",  "backup restore",  "dev up",      "dev down",
-    "dev rm",        "dev list",       "dev status",      "dev env",     "dev logs",
-    "dev start",     "dev stop",       "dev kill",        "dev restart", "dev pause",
-    "dev resume",    "dev partition",  "dev heal",        "tls init",    "bench",
-    "doctor",        "completion",
+    "member join",   "log checkpoint", "log diff",        "log redact",    "account set",
+    "account close", "account reopen", "account history", "tx settle",     "tx reverse",
+    "tx import",     "tx explain",     "tx prove",        "prove check",   "replay what-if",
+    "backup create", "backup verify",  "backup restore",  "dev partition", "dev heal",
+    "tls init",      "bench",          "doctor",          "completion",
 });
 
 struct LaterFlag {
@@ -23,7 +20,6 @@ struct LaterFlag {
 };
 
 constexpr auto later_flags = std::to_array<LaterFlag>({
-    {"", "--dev"},
     {"", "--tls-ca"},
     {"", "--tls-cert"},
     {"", "--tls-key"},
@@ -44,6 +40,9 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
     {"tx list", "--journal"},
     {"replay run", "--backup"},
     {"replay run", "--rate"},
+    {"dev up", "--tls"},
+    {"dev up", "--from"},
+    {"dev up", "--to"},
 });
 
 }  // namespace
@@ -51,6 +50,7 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
 const std::vector<Flag>& global_flags() {
   static const std::vector<Flag> flags = {
       {"--endpoint", "HOST:PORT[,…]", "rpc address of any member; repeatable", 'e', true},
+      {"--dev", "NAME", "talk to the dev cluster of this name"},
       {"--timeout", "DUR", "deadline; 0: none", 't'},
       {"--output", "text|json", "what stdout is for: people or programs", 'o'},
       {"--quiet", "", "errors only on stderr", 'q'},

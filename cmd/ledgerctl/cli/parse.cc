@@ -311,6 +311,7 @@ Result<Args> parse(const Command& command, const std::vector<std::string>& words
       return unknown_flag(name, command.path, flags);
     }
   }
+  args.plain_ = args.arguments_.size();
   for (size_t i = end + 1; i < words.size(); ++i) args.arguments_.push_back(words[i]);
   TRY(check_count(command, args.arguments_));
   return args;

@@ -17,15 +17,15 @@ constexpr std::string_view default_endpoint = "127.0.0.1:17400";
 constexpr auto variables = std::to_array<std::string_view>(
     {"LEDGERCTL_ENDPOINT", "LEDGERCTL_DEV", "LEDGERCTL_TIMEOUT", "LEDGERCTL_OUTPUT",
      "LEDGERCTL_CONFIG", "LEDGERCTL_TLS_CA", "LEDGERCTL_TLS_CERT", "LEDGERCTL_TLS_KEY",
-     "LEDGERCTL_TLS_SERVER_NAME", "LEDGERCTL_LIFELINE_FD", "LEDGERCTL_PARENT"});
+     "LEDGERCTL_TLS_SERVER_NAME", "LEDGERCTL_LIFELINE_FD", "LEDGERCTL_PARENT",
+     "LEDGERCTL_VERDICT_FD"});
 
 /// Variables and keys that choose another target than `--endpoint` can, in a later version: acting
 /// on the default one instead would answer about the wrong cluster.
-constexpr auto later_variables =
-    std::to_array<const char*>({"LEDGERCTL_DEV", "LEDGERCTL_TLS_CA", "LEDGERCTL_TLS_CERT",
-                                "LEDGERCTL_TLS_KEY", "LEDGERCTL_TLS_SERVER_NAME"});
+constexpr auto later_variables = std::to_array<const char*>(
+    {"LEDGERCTL_TLS_CA", "LEDGERCTL_TLS_CERT", "LEDGERCTL_TLS_KEY", "LEDGERCTL_TLS_SERVER_NAME"});
 constexpr auto later_keys =
-    std::to_array<const char*>({"dev", "tls.ca", "tls.cert", "tls.key", "tls.server_name"});
+    std::to_array<const char*>({"tls.ca", "tls.cert", "tls.key", "tls.server_name"});
 
 struct Text {
   std::string text;
@@ -76,52 +76,77 @@ auto target_not_built(std::string_view what) {
               "take it away, and name the node by --endpoint HOST:PORT");
 }
 
-Result<void> settle_endpoints(Settings& settings, const Command& command, const Args& args) {
-  if (command.target == Target::none) return {};
-  const auto refuse_both = [](Code code, std::string_view one, std::string_view other) {
-    return fail(code, fmt::format("both {} and {} choose a target", one, other),
-                fmt::format("keep one, or choose with --endpoint"));
-  };
-  std::vector<std::string> texts = args.values("--endpoint");
-  std::string where = "--endpoint";
-  if (texts.empty()) {
-    const auto listed = variable("LEDGERCTL_ENDPOINT");
-    if (listed && variable("LEDGERCTL_DEV")) {
-      return refuse_both(Code::ambiguous_target, "LEDGERCTL_ENDPOINT", "LEDGERCTL_DEV");
-    }
-    if (listed) {
-      where = "LEDGERCTL_ENDPOINT";
-      for (std::string_view rest = *listed; !rest.empty();) {
-        const size_t comma = std::min(rest.find(','), rest.size());
-        texts.emplace_back(rest.substr(0, comma));
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-      }
-    }
+Result<void> refuse_both(Code code, std::string_view one, std::string_view other) {
+  return fail(code, fmt::format("both {} and {} choose a target", one, other), "keep one of them");
+}
+
+std::vector<std::string> split(std::string_view list) {
+  std::vector<std::string> texts;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    texts.emplace_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return texts;
+}
+
+/// Who is meant: addresses, or a dev cluster. The first of line, environment and file that says
+/// either; nobody may say both in one place.
+struct Aim {
+  std::vector<std::string> endpoints;
+  std::optional<std::string> dev;
+  std::string where;  ///< Where the endpoints stand.
+
+  bool chosen() const { return !endpoints.empty() || dev; }
+};
+
+Result<Aim> choose_target(const std::optional<Config>& config, const Args& args) {
+  Aim target{args.values("--endpoint"), args.value("--dev"), "--endpoint"};
+  if (!target.endpoints.empty() && target.dev) {
+    TRY(refuse_both(Code::ambiguous_target, "--endpoint", "--dev"));
+  }
+  if (target.chosen()) return target;
+  const auto listed = variable("LEDGERCTL_ENDPOINT");
+  target = {listed ? split(*listed) : std::vector<std::string>(), variable("LEDGERCTL_DEV"),
+            "LEDGERCTL_ENDPOINT"};
+  if (!target.endpoints.empty() && target.dev) {
+    TRY(refuse_both(Code::ambiguous_target, "LEDGERCTL_ENDPOINT", "LEDGERCTL_DEV"));
+  }
+  if (target.chosen() || !config) return target;
+  const Config::Value* endpoint = config->find("endpoint");
+  const Config::Value* dev = config->find("dev");
+  if (endpoint && dev) {
+    TRY(refuse_both(Code::config_invalid, "'endpoint'", "'dev' in " + config->path()));
+  }
+  if (endpoint) target = {endpoint->texts, std::nullopt, endpoint->where};
+  if (dev) target.dev = dev->texts[0];
+  return target;
+}
+
+Result<void> settle_target(Settings& settings, const Command& command, const Args& args) {
+  if (command.target == Target::none) {
+    // Commands about dev clusters ask which one, and no more.
+    settings.dev = args.value("--dev");
+    if (!settings.dev) settings.dev = variable("LEDGERCTL_DEV");
+    const Config::Value* dev = settings.config ? settings.config->find("dev") : nullptr;
+    if (!settings.dev && dev) settings.dev = dev->texts[0];
+    return {};
   }
   for (const char* name : later_variables) {
-    if (variable(name) && (texts.empty() || name != std::string_view("LEDGERCTL_DEV"))) {
-      return target_not_built(name);
+    if (variable(name)) return target_not_built(name);
+  }
+  for (const char* key : later_keys) {
+    if (settings.config && settings.config->find(key)) {
+      return target_not_built(fmt::format("{} in {}", key, settings.config->path()));
     }
   }
-  if (settings.config) {
-    const Config::Value* listed = settings.config->find("endpoint");
-    if (listed && settings.config->find("dev")) {
-      return refuse_both(Code::config_invalid, "'endpoint'", "'dev' in " + settings.config->path());
-    }
-    for (const char* key : later_keys) {
-      if (settings.config->find(key) && (texts.empty() || key != std::string_view("dev"))) {
-        return target_not_built(fmt::format("{} in {}", key, settings.config->path()));
-      }
-    }
-    if (texts.empty() && listed) {
-      texts = listed->texts;
-      where = listed->where;
-    }
-  }
-  settings.endpoints_given = !texts.empty();
-  if (texts.empty()) texts.emplace_back(default_endpoint);
-  for (const std::string& text : texts) {
-    settings.endpoints.push_back(TRY(blame(parse_endpoint(where, text), settings.config, where)));
+  Aim target = TRY(choose_target(settings.config, args));
+  settings.dev = std::move(target.dev);
+  settings.endpoints_given = !target.endpoints.empty();
+  if (target.endpoints.empty()) target.endpoints.emplace_back(default_endpoint);
+  for (const std::string& text : target.endpoints) {
+    settings.endpoints.push_back(
+        TRY(blame(parse_endpoint(target.where, text), settings.config, target.where)));
   }
   return {};
 }
@@ -191,7 +216,7 @@ Checked<Settings> settle(const Command& command, const Args& args) {
                     .quiet = args.has("--quiet"),
                     .verbose = static_cast<int>(args.count("--verbose")),
                     .color = wants_color(color)};
-  TRY(settle_endpoints(settings, command, args));
+  TRY(settle_target(settings, command, args));
   return settings;
 }
 

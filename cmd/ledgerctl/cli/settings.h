@@ -19,6 +19,7 @@ struct Settings {
   Report::Style style;
   std::vector<Endpoint> endpoints;             ///< At least one for commands about a cluster.
   bool endpoints_given = false;                ///< False: the default one.
+  std::optional<std::string> dev;              ///< The dev cluster that is meant, if one is named.
   std::optional<Config> config;                ///< Where there is a file.
   std::vector<std::string> unknown_variables;  ///< Worth one warning.
 

@@ -94,15 +94,24 @@ TEST_CASE("a wrong value in the file is the file's fault, with its place") {
   CHECK(settled({}).error().hint == "did you mean 'endpoint'?");
 }
 
-TEST_CASE("two targets are one too many, and one of a later version is refused") {
+TEST_CASE("two targets in one place are one too many, and the line wins over the environment") {
   World world;
   setenv("LEDGERCTL_ENDPOINT", "a:1", 1);
   setenv("LEDGERCTL_DEV", "test", 1);
   CHECK(settled({}).error().code == Code::ambiguous_target);
   CHECK(settled({"-e", "b:1"}));
   unsetenv("LEDGERCTL_ENDPOINT");
-  CHECK(settled({}).error().code == Code::not_built);
+  CHECK(settled({}).value().dev == "test");
+  CHECK_FALSE(settled({}).value().endpoints_given);
+  CHECK(settled({"--dev", "other"}).value().dev == "other");
+  CHECK(settled({"-e", "b:1", "--dev", "x"}).error().code == Code::ambiguous_target);
+  world.file("endpoint = \"a:1\"\n");
+  CHECK(settled({}).value().dev == "test");
+  CHECK_FALSE(settled({}).value().endpoints_given);
   unsetenv("LEDGERCTL_DEV");
+  CHECK_FALSE(settled({}).value().dev);
+  world.file("dev = \"test\"\n");
+  CHECK(settled({}).value().dev == "test");
   world.file("dev = \"test\"\nendpoint = \"a:1\"\n");
   CHECK(settled({}).error().code == Code::config_invalid);
 }
