@@ -87,13 +87,15 @@ std::string format(const Address& address) {
   std::array<char, 8> part{};
   if (ip.size() == 4) {
     for (char octet : ip) {
-      text += (text.empty() ? "" : ".") + std::to_string(static_cast<uint8_t>(octet));
+      if (!text.empty()) text += '.';
+      text += std::to_string(static_cast<uint8_t>(octet));
     }
   } else if (ip.size() == 16) {
     for (size_t i = 0; i < 16; i += 2) {
       unsigned group = static_cast<uint8_t>(ip[i]) * 256U + static_cast<uint8_t>(ip[i + 1]);
       std::snprintf(part.data(), part.size(), "%x", group);
-      text += (i == 0 ? "[" : ":") + std::string(part.data());
+      text += i == 0 ? '[' : ':';
+      text += part.data();
     }
     text += "]";
   } else {

@@ -98,6 +98,11 @@ std::optional<Duration> Node::round_trip(const std::string& name) const {
   return Duration{static_cast<int64_t>(distance(vivaldi_.here(), there->second) * 1e6)};
 }
 
+bool Node::suspects(const std::string& name) const {
+  const Entry* entry = memberlist_.roster().find(name);
+  return entry != nullptr && entry->state == wire::NodeState::suspect;
+}
+
 void Node::stop(bool left, std::string reason, Out& out) {
   stopped_ = true;
   out.effects.notices.emplace_back(Stopped{left, std::move(reason)});

@@ -51,6 +51,8 @@ class Node : private Upper {
   /// How often others have accused us, plus one.
   uint32_t incarnation() const { return memberlist_.roster().self().incarnation; }
   const Coordinate& coordinate() const { return vivaldi_.here(); }
+  /// Whether a member is suspected: it still counts as alive, and has not refuted yet.
+  bool suspects(const std::string& name) const;
   /// The estimated round trip to a member; nothing before it was measured once.
   std::optional<Duration> round_trip(const std::string& name) const;
   /// Whether it has left, or lost its name, and does nothing any more.

@@ -266,6 +266,7 @@ TEST_CASE("a member without the key is not admitted, and is told why") {
   }
   CHECK(notices<JoinDone>(network, 2)[0].errors[0] ==
         "10.0.0.0:7946: Remote state is encrypted and encryption is not configured");
+  CHECK(network.node(0).stats().streams_unreadable == 2);
 }
 
 TEST_CASE("of two members with one name the newcomer gives up") {
@@ -394,8 +395,10 @@ TEST_CASE("an entry said to be dead in a push/pull is only suspected, so that it
   lone.node->step({}, StreamAccepted{1});
   lone.node->step({}, StreamReceived{1, encode(state)});
   CHECK(lone.node->members().at("other").status == Status::alive);
+  CHECK(lone.node->suspects("other"));
   lone.take(encode(wire::Dead{3, "other", "third"}));
   CHECK(lone.node->members().at("other").status == Status::failed);
+  CHECK_FALSE(lone.node->suspects("other"));
 }
 
 TEST_CASE("what is said about ourselves is refuted with a higher incarnation") {

@@ -16,6 +16,7 @@ enum class Code {
   invalid,      ///< The bytes or the argument can never be right: drop, or correct the call.
   unreadable,   ///< The outer layer of a stream cannot be read; tell the peer the message.
   unavailable,  ///< Not now: no peer answered in time, or a bound is reached.
+  denied,       ///< A file of secrets that others can read, or that we may not.
   io,           ///< The operating system refused; the message names the call.
 };
 

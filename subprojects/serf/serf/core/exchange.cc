@@ -81,8 +81,10 @@ void Exchange::received(Instant now, StreamId id, const std::string& bytes, Out&
   }
   auto message = stream.reader.feed(bytes);
   if (!message) {
+    const bool unreadable = message.error().code == Code::unreadable;
     ++shared_->stats.streams_failed;
-    const bool tell = stream.purpose == Purpose::serve && message.error().code == Code::unreadable;
+    if (unreadable) ++shared_->stats.streams_unreadable;
+    const bool tell = stream.purpose == Purpose::serve && unreadable;
     if (tell) answer(at, encode(wire::ErrorMessage{message.error().message}), out);
     return finish(at, message.error().message, out);
   }

@@ -24,6 +24,7 @@ struct Stats {
   uint64_t streams_opened = 0;
   uint64_t streams_accepted = 0;
   uint64_t streams_failed = 0;
+  uint64_t streams_unreadable = 0;  ///< Of those: no key fits, or encrypted where we are not.
   uint64_t probes = 0;
   uint64_t probes_failed = 0;
   uint64_t refutations = 0;

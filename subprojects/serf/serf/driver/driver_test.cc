@@ -116,8 +116,30 @@ TEST_CASE("a key ring is read back as it was saved, and only from a private file
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   REQUIRE(::chmod(path.c_str(), 0640) == 0);
-  CHECK_FALSE(load_keyring(path));
+  CHECK(load_keyring(path).error().code == Code::denied);
   CHECK_FALSE(load_keyring(dir.path + "/none"));
+}
+
+TEST_CASE("keys may stand one a line, and a file without any is no key ring") {
+  const TempDir dir;
+  const std::string path = dir.path + "/keys";
+  const auto read = [&](const std::string& text) {
+    std::ofstream(path) << text;
+    REQUIRE(::chmod(path.c_str(), 0600) == 0);
+    return load_keyring(path);
+  };
+  const std::string key_16 = "ABEiM0RVZneImaq7zN3u/w==";
+  const std::string key_32 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+  const wire::KeyRing ring = read(key_32 + " \r\n\n" + key_16).value();
+  REQUIRE(ring.keys().size() == 2);
+  CHECK(ring.primary().size() == 32);
+  CHECK(read("[\"" + key_32 + "\"]").value().keys().size() == 1);
+  for (const std::string& text : {"", "\n \n", "[]", "[1]", "{}", "short", "c2hvcnQ="}) {
+    CAPTURE(text);
+    const auto refused = read(text);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == Code::invalid);
+  }
 }
 
 TEST_CASE("nonces of the system do not repeat") {
