@@ -60,6 +60,13 @@ class GrpcClient final : public Client {
                                      clusterv1::MembersRequest(), response));
     return from_message(response);
   }
+  Result<Met> meet(const std::string& address, const std::vector<std::string>& addresses) override {
+    clusterv1::MeetRequest request;
+    for (const std::string& one : addresses) request.add_addresses(one);
+    clusterv1::MeetResponse response;
+    TRY(try_once<clusterv1::Cluster>(address, &clusterv1::Cluster::Stub::Meet, request, response));
+    return from_message(response);
+  }
   Result<Changed> change(const Change& change) override { return carry_out(cluster_, change); }
 
   Result<bool> is_ready(const std::string& address) override {

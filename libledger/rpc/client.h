@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/types.h"
 #include "book/book.h"
+#include "rpc/gossip_port.h"
 #include "rpc/ports.h"
 
 namespace ledger::rpc {
@@ -171,6 +172,10 @@ class Client {
   virtual Result<Members> members() = 0;
   /// The same as the node at `address` knows it. One try.
   virtual Result<Members> members_of(const std::string& address) = 0;
+  /// Tells the node at `address` to contact these gossip addresses. One try, within the deadline.
+  /// Errors: `peer_unreachable`, `cluster_id_mismatch`, `config_invalid` (it does not gossip).
+  virtual Result<Met> meet(const std::string& address,
+                           const std::vector<std::string>& addresses) = 0;
   /// Asks the leader for a change, but `add`, until it is done or the deadline has come.
   ///
   /// Errors: `unknown_outcome`: it may have been made or may still be; ask again, that is safe.

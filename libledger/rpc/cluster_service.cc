@@ -45,12 +45,39 @@ grpc::ServerUnaryReactor* ClusterService::Members(Context* context,
   Node* node = host_.node();
   if (node == nullptr) return finished(context, host_.absent());
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  node->members([=](const Answer<rpc::Members>& members) {
+  GossipPort* gossip = host_.gossip();
+  node->members([=](Answer<rpc::Members> members) {
     if (!members) return reactor->Finish(to_status(members.error()));
+    if (gossip != nullptr) {
+      members->gossip = *gossip->members();
+      members->gossip_unreadable = gossip->unreadable();
+    }
     to_message(*members, *response);
     reactor->Finish(grpc::Status::OK);
   });
   return reactor;
+}
+
+grpc::ServerUnaryReactor* ClusterService::Meet(Context*, const clusterv1::MeetRequest* request,
+                                               clusterv1::MeetResponse* response) {
+  const auto call = PatientCall<clusterv1::MeetResponse>::start(host_, response);
+  Result<std::vector<std::string>> addresses = from_message(*request);
+  GossipPort* gossip = host_.gossip();
+  if (!addresses) {
+    call->fail(to_status(addresses.error()));
+  } else if (gossip == nullptr) {
+    call->fail(to_status(Error{Code::config_invalid, "this node does not gossip",
+                               "start it with --gossip or --join"}));
+  } else {
+    gossip->meet(*std::move(addresses), [call](const Answer<Met>& met) {
+      call->answer([&](clusterv1::MeetResponse& to) {
+        if (!met) return to_status(met.error());
+        to_message(*met, to);
+        return grpc::Status::OK;
+      });
+    });
+  }
+  return call.get();
 }
 
 grpc::ServerUnaryReactor* ClusterService::Join(Context*, const clusterv1::JoinRequest* request,

@@ -16,6 +16,8 @@ class ClusterService final : public ::cluster::v1::Cluster::CallbackService {
 
   grpc::ServerUnaryReactor* Members(Context* context, const ::cluster::v1::MembersRequest* request,
                                     ::cluster::v1::MembersResponse* response) override;
+  grpc::ServerUnaryReactor* Meet(Context* context, const ::cluster::v1::MeetRequest* request,
+                                 ::cluster::v1::MeetResponse* response) override;
   grpc::ServerUnaryReactor* Join(Context* context, const ::cluster::v1::JoinRequest* request,
                                  ChangeResponse* response) override;
   grpc::ServerUnaryReactor* Leave(Context* context, const ::cluster::v1::LeaveRequest* request,

@@ -17,7 +17,7 @@ struct ClusterServed : Served {
   std::unique_ptr<clusterv1::Cluster::Stub> stub = clusterv1::Cluster::NewStub(channel);
   std::optional<Change> asked;
 
-  ClusterServed() {
+  explicit ClusterServed(bool attached = true) : Served(attached) {
     node.on_change([this](const Change& change) {
       asked = change;
       return Changed{
@@ -73,6 +73,89 @@ TEST_CASE("members are told as the node knows them") {
   CHECK(told->self == MemberId(1));
   CHECK(told->end == Index(43));
   CHECK(told->settled);
+}
+
+namespace {
+
+/// A gossip that knows what the test says.
+class MemoryGossip : public GossipPort {
+ public:
+  std::vector<GossipMember> all;
+  std::vector<std::string> asked;
+  Answer<Met> answer = Met{};
+
+  std::shared_ptr<const std::vector<GossipMember>> members() const override {
+    return std::make_shared<const std::vector<GossipMember>>(all);
+  }
+  uint64_t unreadable() const override { return 7; }
+  void meet(std::vector<std::string> addresses, Reply<Met> reply) override {
+    asked = std::move(addresses);
+    reply(answer);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what gossip knows of members is told beside what consensus knows") {
+  MemoryGossip gossip;
+  using State = GossipMember::State;
+  gossip.all = {{.name = "agent", .address = "127.0.0.9:7946", .state = State::failed},
+                {.name = "n1",
+                 .address = "127.0.0.1:17401",
+                 .state = State::alive,
+                 .ledger = true,
+                 .member = MemberId(1),
+                 .cluster = "3f2a0c11-7a10-4c00-8000-4b5a5e9d1c0a",
+                 .rpc_address = "127.0.0.1:17400",
+                 .version = "1.2"}};
+  ClusterServed served;
+  served.node.set_members(members_of({{"n1", "127.0.0.1:17400"}}, 1));
+  served.server->attach_gossip(gossip);
+  Context context;
+  clusterv1::MembersResponse response;
+  REQUIRE(served.stub->Members(&context, {}, &response).ok());
+  const Result<Members> told = from_message(response);
+  REQUIRE(told);
+  CHECK(told->gossip == gossip.all);
+  CHECK(told->gossip_unreadable == 7);
+}
+
+TEST_CASE("a node is told whom to meet, and says who was new and who did not answer") {
+  MemoryGossip gossip;
+  gossip.answer = Met{{"n2", "n3"}, {{"127.0.0.1:3", "refused"}}};
+  ClusterServed served(false);  // It may find its cluster so.
+  served.server->attach_gossip(gossip);
+  clusterv1::MeetRequest request;
+  clusterv1::MeetResponse response;
+  const auto call = [&] {
+    Context context;
+    return served.stub->Meet(&context, request, &response);
+  };
+  CHECK(call().error_code() == StatusCode::INVALID_ARGUMENT);  // Nobody.
+  request.add_addresses("127.0.0.1:2");
+  request.add_addresses("db1:3");
+  REQUIRE(call().ok());
+  CHECK(gossip.asked == std::vector<std::string>{"127.0.0.1:2", "db1:3"});
+  const Met met = from_message(response);
+  CHECK(met.fresh == std::vector<std::string>{"n2", "n3"});
+  REQUIRE(met.unreached.size() == 1);
+  CHECK(met.unreached[0].address == "127.0.0.1:3");
+  CHECK(met.unreached[0].why == "refused");
+
+  gossip.answer = tl::unexpected(Failure{{Code::peer_unreachable, "db1:3 does not answer gossip"}});
+  CHECK_FALSE(call().ok());
+  request.add_addresses("no port");
+  CHECK(call().error_code() == StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_CASE("a node that does not gossip can't be told to meet anybody") {
+  ClusterServed served;
+  Context context;
+  clusterv1::MeetRequest request;
+  request.add_addresses("127.0.0.1:2");
+  clusterv1::MeetResponse response;
+  const grpc::Status status = served.stub->Meet(&context, request, &response);
+  CHECK(from_status(status).failure.error.code == Code::config_invalid);
 }
 
 TEST_CASE("each change reaches the node as it was asked for, and its answer comes back") {

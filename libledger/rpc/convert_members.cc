@@ -55,7 +55,65 @@ Result<raft::Member> read_member(const clusterv1::Member& from) {
   return member;
 }
 
+using State = GossipMember::State;
+static_assert(static_cast<int>(State::alive) == clusterv1::ALIVE);
+static_assert(static_cast<int>(State::left) == clusterv1::LEFT);
+
+/// What one request may make a node contact.
+constexpr int meet_addresses_max = 64;
+
+void to_message(const GossipMember& member, clusterv1::GossipMember& to) {
+  to.set_name(member.name);
+  to.set_address(member.address);
+  to.set_state(static_cast<clusterv1::GossipState>(member.state));
+  to.set_ledger(member.ledger);
+  to.set_id(member.member.value);
+  to.set_cluster(member.cluster);
+  to.set_rpc_address(member.rpc_address);
+  to.set_version(member.version);
+}
+
+GossipMember read_gossip(const clusterv1::GossipMember& from) {
+  const bool known = from.state() >= clusterv1::ALIVE && from.state() <= clusterv1::LEFT;
+  return {.name = from.name(),
+          .address = from.address(),
+          .state = known ? static_cast<State>(from.state()) : State::unknown,
+          .ledger = from.ledger(),
+          .member = MemberId(from.id()),
+          .cluster = from.cluster(),
+          .rpc_address = from.rpc_address(),
+          .version = from.version()};
+}
+
 }  // namespace
+
+std::string_view word(State state) {
+  switch (state) {
+    case State::alive:
+      return "alive";
+    case State::suspect:
+      return "suspect";
+    case State::failed:
+      return "failed";
+    case State::leaving:
+      return "leaving";
+    case State::left:
+      return "left";
+    case State::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+Result<std::vector<std::string>> from_message(const clusterv1::MeetRequest& from) {
+  if (from.addresses().empty()) return refuse("no address is given");
+  if (from.addresses_size() > meet_addresses_max) return refuse("too many addresses");
+  std::vector<std::string> addresses;
+  for (const std::string& text : from.addresses()) {
+    addresses.push_back(TRY(parse_address(text)).text());
+  }
+  return addresses;
+}
 
 Result<Joining> from_message(const clusterv1::JoinRequest& from) {
   Joining joining;
@@ -107,6 +165,8 @@ void to_message(const Members& members, clusterv1::MembersResponse& to) {
   to.set_self(members.self.value);
   to.set_end(members.end.value);
   to.set_settled(members.settled);
+  for (const GossipMember& member : members.gossip) to_message(member, *to.add_gossip());
+  to.set_gossip_unreadable(members.gossip_unreadable);
 }
 
 void to_message(const Changed& changed, clusterv1::ChangeResponse& to) {
@@ -114,6 +174,15 @@ void to_message(const Changed& changed, clusterv1::ChangeResponse& to) {
   to.set_before(changed.before);
   to.set_term(changed.term.value);
   to.set_already(changed.already);
+}
+
+void to_message(const Met& met, clusterv1::MeetResponse& to) {
+  for (const std::string& name : met.fresh) to.add_fresh(name);
+  for (const auto& [address, why] : met.unreached) {
+    clusterv1::MeetResponse::Unreached& unreached = *to.add_unreached();
+    unreached.set_address(address);
+    unreached.set_why(why);
+  }
 }
 
 void to_message(const Introduction& newcomer, clusterv1::JoinRequest& to) {
@@ -159,6 +228,10 @@ Result<Members> from_message(const clusterv1::MembersResponse& from) {
   members.self = MemberId(from.self());
   members.end = Index(from.end());
   members.settled = from.settled();
+  for (const clusterv1::GossipMember& member : from.gossip()) {
+    members.gossip.push_back(read_gossip(member));
+  }
+  members.gossip_unreadable = from.gossip_unreadable();
   return members;
 }
 
@@ -171,6 +244,12 @@ Result<Changed> from_message(const clusterv1::ChangeResponse& from) {
   changed.term = Term(from.term());
   changed.already = from.already();
   return changed;
+}
+
+Met from_message(const clusterv1::MeetResponse& from) {
+  Met met{{from.fresh().begin(), from.fresh().end()}, {}};
+  for (const auto& one : from.unreached()) met.unreached.push_back({one.address(), one.why()});
+  return met;
 }
 
 }  // namespace ledger::rpc

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "cluster/v1/cluster.pb.h"
+#include "rpc/gossip_port.h"
 #include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
@@ -21,11 +22,13 @@ Result<Change> from_message(const ::cluster::v1::LeaveRequest& from);
 Result<Change> from_message(const ::cluster::v1::RemoveRequest& from);
 Result<Change> from_message(const ::cluster::v1::ReplaceRequest& from);
 Result<Change> from_message(const ::cluster::v1::TransferRequest& from);
+Result<std::vector<std::string>> from_message(const ::cluster::v1::MeetRequest& from);
 
 // ---- To answers. ----
 
 void to_message(const Members& members, ::cluster::v1::MembersResponse& to);
 void to_message(const Changed& changed, ::cluster::v1::ChangeResponse& to);
+void to_message(const Met& met, ::cluster::v1::MeetResponse& to);
 
 // ---- To requests. Each takes a change of its own kind. ----
 
@@ -39,5 +42,6 @@ void to_message(const Change& change, ::cluster::v1::TransferRequest& to);
 
 Result<Members> from_message(const ::cluster::v1::MembersResponse& from);
 Result<Changed> from_message(const ::cluster::v1::ChangeResponse& from);
+Met from_message(const ::cluster::v1::MeetResponse& from);
 
 }  // namespace ledger::rpc

@@ -52,6 +52,7 @@ void Host::close() {
     closed_ = true;
     node_.store(nullptr);
     peer_node_.store(nullptr);
+    gossip_.store(nullptr);
     for (const auto& [key, call] : calls_) {
       if (std::shared_ptr<OpenCall> alive = call.lock()) open.push_back(std::move(alive));
     }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "rpc/gossip_port.h"
 #include "rpc/intake.h"
 #include "rpc/peer_ports.h"
 #include "rpc/ports.h"
@@ -38,6 +39,9 @@ class Host {
   /// `node` must outlive every call.
   void attach(Node& node) { node_.store(&node); }
   void attach_peer(PeerNode& node) { peer_node_.store(&node); }
+  /// The node's gossip, where it has one. It must outlive every call.
+  GossipPort* gossip() const { return gossip_.load(); }
+  void attach_gossip(GossipPort& gossip) { gossip_.store(&gossip); }
   const IdSource& ids() const { return ids_; }
 
   /// The status of every call while there is no node: nothing was done, and it may be asked again.
@@ -53,6 +57,7 @@ class Host {
   const IdSource ids_;
   std::atomic<Node*> node_ = nullptr;
   std::atomic<PeerNode*> peer_node_ = nullptr;
+  std::atomic<GossipPort*> gossip_ = nullptr;
   std::mutex mutex_;
   bool closed_ = false;
   std::map<const OpenCall*, std::weak_ptr<OpenCall>> calls_;

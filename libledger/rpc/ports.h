@@ -89,6 +89,25 @@ struct NodeStatus {
   std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
 };
 
+/// A member as gossip knows it. What it says of itself in its tags is proven by nothing.
+struct GossipMember {
+  enum class State : uint8_t { unknown, alive, suspect, failed, leaving, left };
+  std::string name;
+  std::string address;  ///< HOST:PORT of its gossip.
+  State state = State::unknown;
+  // Of its tags.
+  bool ledger = false;      ///< `role=ledger`.
+  MemberId member;          ///< `id`; 0: there is none, or it is malformed.
+  std::string cluster;      ///< `cluster`, a UUID; empty: it belongs to none.
+  std::string rpc_address;  ///< `rpc_addr`; empty: none, or malformed.
+  std::string version;
+
+  friend bool operator==(const GossipMember&, const GossipMember&) = default;
+};
+
+/// `alive`, `suspect`, `failed`, `leaving`, `left`, `unknown`.
+std::string_view word(GossipMember::State state);
+
 /// The configuration in force, and what the leader knows of its members.
 struct Members {
   struct One {
@@ -103,6 +122,9 @@ struct Members {
   MemberId self;         ///< Who answers; its own address is the one it has now.
   Index end;             ///< Last index of the log of who answers.
   bool settled = false;  ///< The answer is the leader's, and the configuration is committed.
+  // By the gossip of who answers; nothing where it does not gossip.
+  std::vector<GossipMember> gossip = {};  ///< By name.
+  uint64_t gossip_unreadable = 0;         ///< Packets and streams that no key has opened.
 };
 
 /// A change of who belongs to the cluster, or of who leads it. Each may be asked again: what has

@@ -92,6 +92,7 @@ class GrpcServer final : public RpcServer {
   const std::string& address() const override { return text_; }
   void attach(Node& node) override { host_.attach(node); }
   void attach_peer(PeerNode& node) override { host_.attach_peer(node); }
+  void attach_gossip(GossipPort& gossip) override { host_.attach_gossip(gossip); }
   uint64_t peers_refused() const override { return peer_.refused(); }
   void set_ready(bool ready) override {
     const std::lock_guard lock(ready_mutex_);

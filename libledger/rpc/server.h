@@ -7,6 +7,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "rpc/gossip_port.h"
 #include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
@@ -42,6 +43,8 @@ class RpcServer {
   /// The same for the streams of peers. They are taken from members of the cluster that
   /// `introduce` names, and refused where they lead to another member than it.
   virtual void attach_peer(PeerNode& node) = 0;
+  /// The node's gossip; also before there is a node, which may find its cluster by it.
+  virtual void attach_gossip(GossipPort& gossip) = 0;
 
   /// How many streams were refused because they led to another cluster or member.
   virtual uint64_t peers_refused() const = 0;
