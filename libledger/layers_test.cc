@@ -26,7 +26,7 @@ const std::map<std::string, Names> arrows = {
     {"history", {"base", "book", "io", "log"}},
     {"rpc", {"base", "raft", "book"}},
     {"sql", {"base", "book", "history", "log"}},
-    {"node", {"base", "raft", "book", "io", "log", "history", "rpc"}},
+    {"node", {"base", "raft", "book", "io", "log", "history", "rpc", "serf"}},
     {"dev", {"base", "io", "rpc"}},
     {"sim", {"base", "raft", "book", "io", "log", "history", "rpc", "sql", "node"}},
 };

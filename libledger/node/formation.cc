@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "book/book.h"
+#include "node/gossip_plan.h"
 
 namespace ledger::node {
 namespace {
@@ -30,11 +31,28 @@ Result<std::optional<rpc::Introduction>> find_cluster(const std::vector<Contact>
       return fail(Code::cluster_id_mismatch,
                   fmt::format("{} belongs to cluster {}, {} to {}", found->name,
                               found->cluster.text(), contact.name, contact.answer->cluster.text()),
-                  "name the nodes of one cluster only in --peers");
+                  "name the nodes of one cluster only");
     }
     if (!found || !found->founding) found = contact.answer;
   }
   return found;
+}
+
+/// How to come into the cluster that one of the others belongs to.
+Formation entering(const rpc::Introduction& self, const rpc::Introduction& peer) {
+  Formation formation{.way = Formation::Way::join, .cluster = peer.cluster, .founders = {}};
+  if (!peer.founding) return formation;
+  const auto founders = raft::Configuration::decode(peer.founding->bytes());
+  if (founders && founders->is_voter(self.member)) {
+    formation.way = Formation::Way::adopt;
+    formation.founding = peer.founding;
+  }
+  return formation;
+}
+
+Formation founding_with(std::vector<raft::Member> founders) {
+  std::ranges::sort(founders, {}, &raft::Member::id);
+  return {.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}};
 }
 
 }  // namespace
@@ -42,16 +60,7 @@ Result<std::optional<rpc::Introduction>> find_cluster(const std::vector<Contact>
 Result<std::optional<Formation>> form(const rpc::Introduction& self, size_t expect,
                                       const std::vector<Contact>& contacts) {
   TRY(check_names(self, contacts));
-  if (const auto peer = TRY(find_cluster(contacts))) {
-    Formation formation{.way = Formation::Way::join, .cluster = peer->cluster, .founders = {}};
-    if (!peer->founding) return formation;
-    const auto founders = raft::Configuration::decode(peer->founding->bytes());
-    if (founders && founders->is_voter(self.member)) {
-      formation.way = Formation::Way::adopt;
-      formation.founding = peer->founding;
-    }
-    return formation;
-  }
+  if (const auto peer = TRY(find_cluster(contacts))) return entering(self, *peer);
 
   std::vector<raft::Member> founders = {
       {self.member, raft::Standing::voter, self.name, self.address}};
@@ -66,8 +75,41 @@ Result<std::optional<Formation>> form(const rpc::Introduction& self, size_t expe
     founders.push_back(
         {contact.answer->member, raft::Standing::voter, contact.name, contact.answer->address});
   }
+  return founding_with(std::move(founders));
+}
+
+std::vector<Contact> contacts_by_gossip(const rpc::Introduction& self,
+                                        const std::vector<rpc::GossipMember>& gossip) {
+  std::vector<Contact> contacts;
+  for (const rpc::GossipMember& one : gossip) {
+    const bool node = one.ledger && one.member != MemberId() && !one.rpc_address.empty();
+    if (node && is_up(one) && one.name != self.name)
+      contacts.push_back({one.name, one.rpc_address});
+  }
+  return contacts;
+}
+
+Result<std::optional<Formation>> form_by_gossip(const rpc::Introduction& self, size_t expect,
+                                                std::vector<Contact> contacts) {
+  for (Contact& contact : contacts) {
+    if (contact.answer && contact.answer->name != contact.name) contact.answer.reset();
+  }
+  if (const auto peer = TRY(find_cluster(contacts))) return entering(self, *peer);
+  if (expect == 0 || contacts.size() + 1 != expect) return std::nullopt;
+  std::vector<raft::Member> founders = {
+      {self.member, raft::Standing::voter, self.name, self.address}};
+  for (const Contact& contact : contacts) {
+    if (!contact.answer) return std::nullopt;
+    if (contact.answer->expects && contact.name < self.name) return std::nullopt;
+    founders.push_back(
+        {contact.answer->member, raft::Standing::voter, contact.name, contact.answer->address});
+  }
+  // A copied directory: the operator has to say which of the two is meant.
   std::ranges::sort(founders, {}, &raft::Member::id);
-  return Formation{.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}};
+  if (std::ranges::adjacent_find(founders, {}, &raft::Member::id) != founders.end()) {
+    return std::nullopt;
+  }
+  return founding_with(std::move(founders));
 }
 
 Entry founding_entry(const raft::Configuration& founders, Time now) {

@@ -1,4 +1,4 @@
-// How a node without a cluster comes to one by a static list of peers.
+// How a node without a cluster comes to one, by a static list of peers or by gossip.
 #pragma once
 
 #include <optional>
@@ -8,13 +8,14 @@
 #include "base/entry.h"
 #include "base/result.h"
 #include "rpc/peer_ports.h"
+#include "rpc/ports.h"
 
 namespace ledger::node {
 
-/// One of `--peers`, and what it said of itself when it was asked last.
+/// One of `--peers`, or one that gossip knows, and what it said of itself when it was asked last.
 struct Contact {
   std::string name;
-  std::string address;
+  std::string address;  ///< rpc
   std::optional<rpc::Introduction> answer = {};
 };
 
@@ -41,6 +42,24 @@ struct Formation {
 /// address do not belong together, `cluster_id_mismatch` where the others belong to several.
 Result<std::optional<Formation>> form(const rpc::Introduction& self, size_t expect,
                                       const std::vector<Contact>& contacts);
+
+/// The nodes that gossip knows beside us and that are up.
+std::vector<Contact> contacts_by_gossip(const rpc::Introduction& self,
+                                        const std::vector<rpc::GossipMember>& gossip);
+
+/// The same as `form` for contacts that gossip has found, where nobody knows who will come.
+///
+/// With `expect` of N a cluster is founded once exactly N nodes are there, ourselves included, and
+/// each has answered that it belongs to none. Of those that were told a number the first by name
+/// founds; all N are its voters. A node that answers by another name than gossip gives it has not
+/// answered.
+///
+/// Two nodes found two clusters only if more than N are started and at that moment each of them
+/// sees another N: the operator's N says how many there are.
+///
+/// Errors: `cluster_id_mismatch`.
+Result<std::optional<Formation>> form_by_gossip(const rpc::Introduction& self, size_t expect,
+                                                std::vector<Contact> contacts);
 
 /// The first entry of a cluster's log.
 Entry founding_entry(const raft::Configuration& founders, Time now);

@@ -99,3 +99,73 @@ TEST_CASE("a list that is wrong is said") {
   CHECK(node::form(n1, 2, {answers(of_cluster(n2, {voter(n2)})), answers(other)}).error().code ==
         Code::cluster_id_mismatch);
 }
+
+TEST_CASE("by gossip the first of those that were told a number founds, with all") {
+  const auto n1 = who("n1", 30, false), n2 = who("n2", 20), n3 = who("n3", 10);
+  CHECK_FALSE(node::form_by_gossip(n1, 0, {answers(n2), answers(n3)}).value());
+  CHECK_FALSE(node::form_by_gossip(n3, 3, {answers(n1), answers(n2)}).value());
+  const auto formation = node::form_by_gossip(n2, 3, {answers(n1), answers(n3)}).value();
+  REQUIRE(formation);
+  CHECK(formation->way == Formation::Way::found);
+  CHECK(formation->founders.members == std::vector{voter(n3), voter(n2), voter(n1)});
+}
+
+TEST_CASE("by gossip nobody founds before all are there and have answered, or when more are") {
+  const auto n1 = who("n1", 1), n2 = who("n2", 2), n3 = who("n3", 3), n4 = who("n4", 4);
+  CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2)}).value());
+  CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2), silent("n3")}).value());
+  CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2), answers(n3), answers(n4)}).value());
+  CHECK(node::form_by_gossip(n1, 4, {answers(n2), answers(n3), answers(n4)}).value());
+}
+
+TEST_CASE(
+    "by gossip a node that answers by another name, or with another's id, is not counted on") {
+  const auto n1 = who("n1", 1), n2 = who("n2", 2), n3 = who("n3", 3);
+  CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2), {"n3", n2.address, n2}}).value());
+  CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2), answers(who("n3", 2))}).value());
+}
+
+TEST_CASE("by gossip who finds a cluster joins it, or begins with its first entry as a founder") {
+  const auto n1 = who("n1", 1), n2 = who("n2", 2), n3 = who("n3", 3);
+  const auto peer = of_cluster(n1, {voter(n1), voter(n2)});
+  for (const size_t expect : {0, 2, 3}) {
+    const auto founder = node::form_by_gossip(n2, expect, {answers(peer)}).value();
+    REQUIRE(founder);
+    CHECK(founder->way == Formation::Way::adopt);
+    const auto newcomer = node::form_by_gossip(n3, expect, {answers(peer), silent("n2")}).value();
+    REQUIRE(newcomer);
+    CHECK(newcomer->way == Formation::Way::join);
+    CHECK(newcomer->cluster == cluster);
+  }
+  auto stranger = of_cluster(n2, {voter(n2)});
+  stranger.cluster = *parse_id("00000000-0000-4000-8000-000000000001");
+  const auto torn = node::form_by_gossip(n3, 0, {answers(peer), answers(stranger)});
+  REQUIRE_FALSE(torn);
+  CHECK(torn.error().code == Code::cluster_id_mismatch);
+}
+
+TEST_CASE("of what gossip knows, nodes that are up are asked who they are") {
+  using State = rpc::GossipMember::State;
+  const auto seen = [](const std::string& name, State state) {
+    return rpc::GossipMember{.name = name,
+                             .address = name + ":2",
+                             .state = state,
+                             .ledger = true,
+                             .member = MemberId(1),
+                             .cluster = {},
+                             .rpc_address = name + ":1",
+                             .version = {}};
+  };
+  std::vector<rpc::GossipMember> gossip = {
+      seen("n1", State::alive),  seen("n2", State::alive), seen("n3", State::suspect),
+      seen("n4", State::failed), seen("n5", State::left),  seen("n6", State::leaving),
+      seen("n7", State::alive),  seen("n8", State::alive), seen("n9", State::alive)};
+  gossip[6].rpc_address.clear();
+  gossip[7].ledger = false;
+  gossip[8].member = MemberId();
+  const std::vector<Contact> contacts = node::contacts_by_gossip(who("n1", 1), gossip);
+  REQUIRE(contacts.size() == 2);
+  CHECK(contacts[0].name == "n2");
+  CHECK(contacts[0].address == "n2:1");
+  CHECK(contacts[1].name == "n3");
+}

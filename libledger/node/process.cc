@@ -17,9 +17,11 @@
 #include "log/log.h"
 #include "log/vote_file.h"
 #include "node/formation.h"
+#include "node/gossip.h"
 #include "node/identity.h"
 #include "node/joiner.h"
 #include "node/node.h"
+#include "node/search.h"
 #include "node/signals.h"
 #include "rpc/address.h"
 #include "rpc/server.h"
@@ -27,12 +29,13 @@
 namespace ledger::node {
 namespace {
 
-/// How long one peer may take to say who it is, and how often the peers are asked.
-constexpr Duration hello_patience = std::chrono::milliseconds(500);
+/// How often the others are asked who they are, while there is no cluster.
 constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
 
 /// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
 constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
+/// How long a goodbye may take to reach the others.
+constexpr Duration goodbye_patience = std::chrono::seconds(5);
 
 /// Once all is answered, how long connections may take to hear that they end; one whose other end
 /// is paused never does.
@@ -61,7 +64,7 @@ class Process {
   explicit Process(const StartOptions& options)
       : options_(options), journal_(options.log_level, options.log_format) {}
 
-  using Listening = std::function<void(const std::string& address)>;
+  using Listening = std::function<void(const Listeners& listeners)>;
 
   /// False: a signal came before there was a cluster.
   Result<bool> start(const Listening& listening);
@@ -83,8 +86,13 @@ class Process {
   Result<void> listen();
   Result<void> complete_identity();
   Result<void> rejoin();
+  Result<void> open_gossip();
+  /// Founds a cluster by itself.
+  bool alone() const { return options_.bootstrap || options_.bootstrap_expect == 1; }
+  bool may_join() const {
+    return !contacts_.empty() || (options_.gossip && !options_.gossip->join.empty());
+  }
   Result<bool> find_cluster();
-  Result<std::optional<Formation>> ask_peers();
   Result<void> begin(const Formation& formation);
   Result<void> open_log();
   void start_node();
@@ -102,11 +110,12 @@ class Process {
   std::unique_ptr<io::PosixDisk> disk_;
   std::optional<io::DirectoryLock> lock_;
   Identity identity_;
+  std::unique_ptr<Gossip> gossip_;  ///< The server's calls may ask it to the end.
   std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
-  std::unique_ptr<Joiner> joiner_;
-  std::vector<Contact> contacts_;  ///< The others of `--peers`.
+  std::unique_ptr<Joiner> joiner_;  ///< None where gossip speaks for us.
+  std::vector<Contact> contacts_;   ///< The others of `--peers`, or those that gossip found.
 
   mutable std::mutex introduction_mutex_;  ///< Guards what peers are told from other threads.
   rpc::Introduction introduction_;
@@ -121,10 +130,11 @@ Result<bool> Process::start(const Listening& listening) {
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
   TRY(located(identify()));
   TRY(listen());
-  listening(server_->address());
+  TRY(open_gossip());
+  listening({server_->address(), gossip_ ? gossip_->address() : std::string()});
   if (!TRY(located(log::Log::exists(*disk_)))) {
     // The first of several nodes must not hold up whoever starts the others.
-    if (!contacts_.empty()) tell_manager("READY=1");
+    if (!alone()) tell_manager("READY=1");
     if (!TRY(find_cluster())) return false;
   }
   TRY(located(open_log()));
@@ -143,6 +153,7 @@ Result<void> Process::check_options() const {
                 fmt::format("--segment-bytes: {} is too small", options_.segment_bytes),
                 "at least 2MiB");
   }
+  if (options_.gossip) TRY(check(*options_.gossip));
   const rpc::Address address = TRY(rpc::parse_address(options_.listen));
   if (!rpc::is_loopback(address)) {
     return fail(Code::usage, fmt::format("--listen: {} is not a loopback address", options_.listen),
@@ -179,10 +190,10 @@ Result<void> Process::identify() {
     return fail(Code::usage, fmt::format("--peers does not name {}, this node", identity_.name),
                 "name all first members, this one too, or give the --name that is meant");
   }
-  const bool alone = options_.bootstrap || options_.bootstrap_expect == 1;
-  if (identity_.cluster == Id() && !alone && contacts_.empty()) {
+  const bool may_found = alone() || (options_.gossip && options_.bootstrap_expect > 0);
+  if (identity_.cluster == Id() && !may_found && !may_join()) {
     return fail(Code::usage, fmt::format("{} is empty", options_.data_dir),
-                "--bootstrap founds a new cluster there, --peers joins one");
+                "--bootstrap founds a new cluster there, --join or --peers joins one");
   }
   // Peers are told who we are before we have a cluster, and must find the same one after a crash.
   if (!known) TRY(identity_.save(*disk_));
@@ -208,10 +219,10 @@ Result<void> Process::complete_identity() {
 /// Comes back into the cluster that this directory has left, under another id: the old one never
 /// votes again.
 Result<void> Process::rejoin() {
-  if (options_.peers.empty()) {
+  if (options_.peers.empty() && !may_join()) {
     return fail(Code::data_dir_mismatch,
                 fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()),
-                "--peers joins it again");
+                "--join or --peers joins it again");
   }
   identity_.member = MemberId(random_.number());
   TRY(identity_.save(*disk_));
@@ -241,6 +252,19 @@ Result<void> Process::listen() {
   return {};
 }
 
+/// Binds, and begins to find the others: they may be what we need to have a cluster.
+Result<void> Process::open_gossip() {
+  if (!options_.gossip) return {};
+  const rpc::Introduction self = introduction();
+  const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
+  gossip_ = TRY(Gossip::open(*options_.gossip,
+                             {self.name, self.member, self.cluster, self.address, self.version},
+                             *disk_, clock_, random_, tell));
+  gossip_->start();
+  server_->attach_gossip(*gossip_);
+  return {};
+}
+
 rpc::Introduction Process::introduction() const {
   const std::lock_guard lock(introduction_mutex_);
   return introduction_;
@@ -256,35 +280,27 @@ std::string Process::address() const {
   return options_.advertise + listens.substr(listens.rfind(':'));
 }
 
-/// Founds a cluster, or finds one among the peers. False: a signal came first.
+/// Founds a cluster, or finds one among the others. False: a signal came first.
 Result<bool> Process::find_cluster() {
-  if (contacts_.empty()) {
+  if (alone()) {
     std::vector<raft::Member> founders = {
         {identity_.member, raft::Standing::voter, identity_.name, address()}};
     TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
     return true;
   }
-  journal_.info(
-      options_.bootstrap_expect > 0
-          ? fmt::format("waiting for {} nodes to found a cluster", options_.bootstrap_expect)
-          : std::string("waiting for a peer that belongs to a cluster"));
+  Search search(contacts_, gossip_.get(), options_.bootstrap_expect,
+                [this](Level level, std::string_view text) { journal_.say(level, text); });
+  journal_.info(search.waits_for());
   for (;;) {
-    if (const auto formation = TRY(ask_peers())) {
+    const std::optional<Formation> formation = TRY(search.ask(introduction()));
+    contacts_ = search.contacts();
+    if (formation) {
       TRY(begin(*formation));
       return true;
     }
     const std::optional<int> number = signals_.wait(ask_peers_again);
     if (number && number != SIGHUP) return false;
   }
-}
-
-Result<std::optional<Formation>> Process::ask_peers() {
-  for (Contact& contact : contacts_) {
-    const Result<rpc::Introduction> answer = rpc::hello(contact.address, hello_patience);
-    contact.answer.reset();
-    if (answer) contact.answer = *answer;
-  }
-  return form(introduction(), options_.bootstrap_expect, contacts_);
 }
 
 /// Begins the log and notes whose it is.
@@ -368,7 +384,14 @@ void Process::start_node() {
   node_->start();
   server_->attach(*node_);
   server_->attach_peer(*node_);
-  joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
+  if (gossip_) {
+    gossip_->belong(identity_.member, identity_.cluster);
+    gossip_->serve(*node_, identity_.cluster);
+  }
+  // By gossip the leader learns of us, and where we are.
+  if (!gossip_ || !options_.peers.empty()) {
+    joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
+  }
   journal_.info(fmt::format("{} listens on {}", identity_.name, server_->address()));
 }
 
@@ -383,6 +406,7 @@ Result<int> Process::end_of_node() {
   }
   journal_.info(fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()));
   TRY(Identity::mark_left(*disk_));
+  if (gossip_) gossip_->leave(goodbye_patience);
   stop();
   return 0;
 }
@@ -420,7 +444,8 @@ Result<int> Process::wait() {
 }
 
 void Process::stop() {
-  joiner_->stop();
+  if (joiner_) joiner_->stop();
+  if (gossip_) gossip_->stop();
   server_->set_ready(false);
   node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
   node_->disconnect();
@@ -436,7 +461,7 @@ void Process::tell_manager(const std::string& state) {
 }  // namespace
 
 Result<int> run(const StartOptions& options,
-                const std::function<void(const std::string& address)>& listening) {
+                const std::function<void(const Listeners& listeners)>& listening) {
   Process process(options);
   if (!TRY(process.start(listening))) return 0;
   return process.wait();

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/types.h"
+#include "node/gossip_options.h"
 #include "node/journal.h"
 
 namespace ledger::node {
@@ -22,6 +23,9 @@ struct StartOptions {
   size_t bootstrap_expect = 0;
   /// Name and rpc address of all first members, this node too; the same on each. Empty: none.
   std::vector<std::pair<std::string, std::string>> peers = {};
+  /// How it gossips, if it does. Without peers it finds its cluster by that: with
+  /// `bootstrap_expect` it founds one together with so many that it sees, else it joins theirs.
+  std::optional<GossipOptions> gossip = {};
   std::string advertise = {};  ///< Host that others reach us by; empty: that of `listen`.
   uint64_t segment_bytes = 64 << 20;
   bool reflection = true;
@@ -31,18 +35,24 @@ struct StartOptions {
   std::string version;  ///< Of the program, for those who ask.
 };
 
+/// HOST:PORT of each listener.
+struct Listeners {
+  std::string rpc;
+  std::string gossip = {};  ///< Empty: it does not gossip.
+};
+
 /// Runs a node in this process until SIGTERM or SIGINT, and returns 0. The same signal again ends
 /// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
 /// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
-/// `listening` hears the rpc address, with the port that was chosen, once all listeners answer; a
+/// `listening` hears the addresses, with the ports that were chosen, once all listeners answer; a
 /// node without a cluster then looks for one among its peers, however long that takes.
 ///
 /// Call it from the main thread, before any other thread begins: it blocks signals for all.
 /// Errors: `usage`, `invalid_value`, `data_dir_locked`, `data_dir_mismatch`, `address_in_use`,
 /// `file_permission`, `format_too_new`, `corrupt_segment`, `offset_gap`, `no_space`, `io`,
-/// `config_invalid`, `cluster_id_mismatch` (the peers').
+/// `config_invalid`, `cluster_id_mismatch` (the peers'); those of GossipThread::open.
 Result<int> run(const StartOptions& options,
-                const std::function<void(const std::string& address)>& listening);
+                const std::function<void(const Listeners& listeners)>& listening);
 
 }  // namespace ledger::node
