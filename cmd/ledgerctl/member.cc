@@ -23,6 +23,9 @@ struct Seen {
   std::optional<uint64_t> lag = {};
   std::optional<Time> last = {};
   const Error* error = nullptr;
+  const rpc::GossipMember* gossip = nullptr;
+
+  std::string_view gossip_state() const { return gossip ? rpc::word(gossip->state) : "unknown"; }
 };
 
 std::string member_json(const raft::Member& member, const Seen& seen) {
@@ -33,9 +36,9 @@ std::string member_json(const raft::Member& member, const Seen& seen) {
       .add("id", member_text(member.id))
       .add("role", seen.status ? seen.status->role : "unknown")
       .add("voter", voter)
-      .add("gossip", "unknown")
+      .add("gossip", seen.gossip_state())
       .add("rpc", member.address)
-      .add_json("gossip_addr", "null")
+      .add("gossip_addr", seen.gossip ? std::optional(seen.gossip->address) : std::nullopt)
       .add_json("http", "null");
   const auto* status = seen.status;
   row.add("term", status ? std::optional(status->term) : std::nullopt)
@@ -47,8 +50,43 @@ std::string member_json(const raft::Member& member, const Seen& seen) {
   return row.text();
 }
 
+/// One that gossip knows and consensus does not. What its tags say is shown as that; of another
+/// program's agent nothing but its name is known.
+std::string stranger_json(const rpc::GossipMember& one, const std::optional<Error>& error) {
+  const auto known = [](bool there, std::string text) {
+    return there ? std::optional(std::move(text)) : std::nullopt;
+  };
+  const std::optional<uint64_t> none;
+  json::Object row("member");
+  row.add("ok", !error)
+      .add("name", one.name)
+      .add("id", known(one.member != MemberId(), member_text(one.member)))
+      .add("role", "unknown")
+      .add("voter", false)
+      .add("gossip", rpc::word(one.state))
+      .add("rpc", known(!one.rpc_address.empty(), one.rpc_address))
+      .add("gossip_addr", one.address)
+      .add_json("http", "null")
+      .add("term", none)
+      .add("applied", none)
+      .add("lag", none)
+      .add_json("last_seen_at", "null")
+      .add("version", known(!one.version.empty(), one.version));
+  if (error) row.add_json("error", error_json(*error));
+  return row.text();
+}
+
+/// Why a node that is up will not be taken in.
+std::optional<Error> foreign(const Roster& roster, const rpc::GossipMember& one) {
+  if (!one.ledger || one.cluster.empty() || roster.cluster.empty()) return std::nullopt;
+  if (one.cluster == roster.cluster) return std::nullopt;
+  return Error{Code::cluster_id_mismatch, fmt::format("belongs to cluster {}", one.cluster),
+               "start it with an empty directory to take it in"};
+}
+
 Seen see(const Roster& roster, const Roster::One& one, Time now) {
   Seen seen;
+  if (one.gossip) seen.gossip = &*one.gossip;
   if (one.status) {
     seen.status = &*one.status;
     seen.lag = roster.lag(one);
@@ -68,7 +106,7 @@ std::vector<std::string> cells(const raft::Member& member, const Seen& seen) {
   return {member.name,
           status ? status->role : "unknown",
           member.standing == raft::Standing::voter ? "yes" : "no",
-          "unknown",
+          std::string(seen.gossip_state()),
           member.address,
           status ? number(status->applied.value) : "",
           number(seen.lag),
@@ -103,7 +141,21 @@ Outcome list(Context& context) {
       context.report.note(fmt::format("{}: {}", one.member.name, seen.error->message));
     }
   }
+  for (const rpc::GossipMember& one : roster.strangers) {
+    const std::optional<Error> error = foreign(roster, one);
+    if (context.json()) {
+      TRY(context.out.line(stranger_json(one, error)));
+      continue;
+    }
+    table.add({one.name, "unknown", "no", std::string(rpc::word(one.state)), one.rpc_address, "",
+               "", "", one.version});
+    if (error) context.report.note(fmt::format("{}: {}", one.name, error->message));
+  }
   if (!context.json()) TRY(context.out.print(table.text(context.out.width())));
+  if (roster.gossip_unreadable > 0) {
+    context.report.debug(fmt::format("gossip: {} packets and streams that no key has opened",
+                                     roster.gossip_unreadable));
+  }
   return 0;
 }
 
@@ -137,14 +189,58 @@ Outcome print_subject(Context& context, rpc::Client& client, const raft::Member&
   return 0;
 }
 
-/// Takes a member out, one way or the other, and prints its name.
-Outcome take_out(Context& context, rpc::Client& client, const Change& change) {
-  const Changed changed = TRY(asked(client, client.change(change)));
+Outcome print_taken_out(Context& context, rpc::Client& client, const Changed& changed) {
   if (changed.already) {
     context.report.note(fmt::format("{} is no member any more", changed.subject.name));
   }
   if (context.json()) return print_subject(context, client, changed.subject);
   TRY(context.out.line(changed.subject.name));
+  return 0;
+}
+
+/// Waits until gossip, as the others know it, counts the member as alive no more. It is out of the
+/// voters by then, so that this takes long is worth a note, and no failure.
+void await_goodbye(Context& context, rpc::Client& client, MemberId member) {
+  constexpr std::chrono::milliseconds pause(200);
+  const rpc::Deadline deadline = waiting(context);
+  using State = rpc::GossipMember::State;
+  while (true) {
+    const Result<rpc::Members> members = client.members();
+    const auto there = [&](const rpc::GossipMember& one) {
+      return one.member == member && (one.state == State::alive || one.state == State::suspect ||
+                                      one.state == State::leaving);
+    };
+    // The one that leaves may still answer, and is no witness.
+    if (members && members->self != member && std::ranges::none_of(members->gossip, there)) return;
+    if (!deadline.endless() && deadline.left() <= deadline.limit() / 2) {
+      return context.report.note("gossip has not heard its goodbye yet");
+    }
+    deadline.pause(pause);
+  }
+}
+
+Outcome join(Context& context) {
+  const std::string endpoint = TRY(only_endpoint(context, "the one that is told to contact them"));
+  std::vector<std::string> addresses;
+  for (const std::string& text : context.args.arguments()) {
+    addresses.push_back(TRY(parse_endpoint("ADDR", text)).text());
+  }
+  const auto client = TRY(connect(context, Deadline::ordinary));
+  const rpc::Met met = TRY(asked(*client, client->meet(endpoint, addresses)));
+  for (const auto& [address, why] : met.unreached) {
+    context.report.note(fmt::format("{} does not answer gossip: {}", address, why));
+  }
+  if (!context.json()) {
+    for (const std::string& name : met.fresh) TRY(context.out.line(name));
+    return 0;
+  }
+  if (met.fresh.empty()) return 0;
+  const Result<rpc::Members> members = client->members_of(endpoint);
+  if (!members) return tl::unexpected(with_tried(members.error(), *client));
+  for (const rpc::GossipMember& one : members->gossip) {
+    if (!std::ranges::binary_search(met.fresh, one.name)) continue;
+    TRY(context.out.line(stranger_json(one, std::nullopt)));
+  }
   return 0;
 }
 
@@ -165,7 +261,9 @@ Outcome leave(Context& context) {
   if (!endpoint.empty()) {
     change.member = TRY(asked(*client, client->members_of(endpoint))).self;
   }
-  return take_out(context, *client, change);
+  const Changed changed = TRY(asked(*client, client->change(change)));
+  if (!changed.already) await_goodbye(context, *client, changed.subject.id);
+  return print_taken_out(context, *client, changed);
 }
 
 Outcome remove(Context& context) {
@@ -178,7 +276,7 @@ Outcome remove(Context& context) {
     return unconfirmed(fmt::format("this removes {}'s vote", change.name));
   }
   const auto client = TRY(connect(context, Deadline::waiting));
-  return take_out(context, *client, change);
+  return print_taken_out(context, *client, TRY(asked(*client, client->change(change))));
 }
 
 /// The id of the node at `endpoint`, once the cluster has taken it in.
@@ -202,7 +300,7 @@ Checked<MemberId> joined(Context& context, rpc::Client& client, const std::strin
     }
     if (deadline.left() <= pause) {
       return fail(Code::timeout, fmt::format("the node at {} has not joined", endpoint),
-                  "start it with --peers and an empty directory, or raise --timeout");
+                  "start it with --join or --peers and an empty directory, or raise --timeout");
     }
     deadline.pause(pause);
   }
@@ -254,16 +352,34 @@ constexpr Flag force_flag = {"--force-unsafe", "", "even if too few of the other
 const Exit unknown_exit = {75, "no answer came in time: repeat it, that is safe"};
 
 Command list_command() {
-  return {.path = "member list",
-          .summary = "List the members of the cluster, with role and lag",
-          .synopsis = "[--sort name|lag]",
-          .examples = {"ledgerctl member list",
-                       "ledgerctl member list -o json | jq -r 'select(.role==\"leader\").name'"},
-          .flags = {{"--sort", "name|lag", "order of the rows (default name)"}},
+  return {
+      .path = "member list",
+      .summary = "List the members of the cluster, with role, lag and state by gossip",
+      .synopsis = "[--sort name|lag]",
+      .examples = {"ledgerctl member list",
+                   "ledgerctl member list -o json | jq -r 'select(.role==\"leader\").name'"},
+      .flags = {{"--sort", "name|lag", "order of the rows (default name)"}},
+      .notes =
+          "Needs no leader. Members that do not answer are rows too, and so are those that only\n"
+          "gossip knows: agents of other programs, nodes not yet taken in, nodes of another\n"
+          "cluster. Whether that is healthy is for ledgerctl health to say.",
+      .run = list};
+}
+
+Command join_command() {
+  return {.path = "member join",
+          .summary = "Tell the node at the endpoint to contact members by gossip",
+          .synopsis = "ADDR…",
+          .examples = {"ledgerctl member join 10.0.0.9:17401",
+                       "ledgerctl member join 127.0.0.1:17411 127.0.0.1:17421 -e 127.0.0.1:17400"},
+          .arguments = {"ADDR", 1, 64},
+          .exits = {{78,
+                     "cluster_id_mismatch: one that answers belongs to another cluster; "
+                     "config_invalid: the node does not gossip"}},
           .notes =
-              "Needs no leader. Members that do not answer are rows too; whether that is\n"
-              "healthy is for ledgerctl health to say.",
-          .run = list};
+              "Prints the name of each node newly seen. Enough if one of them answers; a note\n"
+              "names those that do not. Who is of our cluster is then taken in by the leader.",
+          .run = join};
 }
 
 Command leave_command() {
@@ -279,7 +395,7 @@ Command leave_command() {
                     unknown_exit},
           .notes =
               "Without NAME the node at the endpoint leaves. A leader hands over first. The node\n"
-              "then exits 0; it comes back by 'node start --peers' on the same directory.",
+              "then exits 0; it comes back by 'node start --join' (or --peers) on its directory.",
           .deadline = Deadline::waiting,
           .run = leave};
 }
@@ -314,8 +430,9 @@ Command replace_command() {
                     {66, "no_such_member: OLD never belonged to the cluster"},
                     unknown_exit},
           .notes =
-              "The new node began with an empty directory and --peers. Waits until it has joined,\n"
-              "has caught up and votes, then removes OLD. It may have OLD's name and address.",
+              "The new node began with an empty directory and --join or --peers. Waits until it\n"
+              "has joined, has caught up and votes, then removes OLD. It may have OLD's name and\n"
+              "address.",
           .deadline = Deadline::waiting,
           .run = replace};
 }
@@ -340,10 +457,10 @@ Command transfer_command() {
 }  // namespace
 
 Noun member_noun() {
-  return {
-      "member",
-      "List and change who belongs to the cluster",
-      {list_command(), leave_command(), remove_command(), replace_command(), transfer_command()}};
+  return {"member",
+          "List and change who belongs to the cluster",
+          {list_command(), join_command(), leave_command(), remove_command(), replace_command(),
+           transfer_command()}};
 }
 
 }  // namespace ledger::cli

@@ -10,11 +10,15 @@ namespace {
 
 Outcome start(Context& context) {
   const node::StartOptions options = TRY(start_options(context));
-  const bool tell = options.listen.ends_with(":0");
-  // A program that started us reads the address; a full disk there must not stop the node.
-  const auto listening = [&](const std::string& address) {
+  const bool tell =
+      options.listen.ends_with(":0") || (options.gossip && options.gossip->listen.ends_with(":0"));
+  // A program that started us reads the addresses; a full disk there must not stop the node.
+  const auto listening = [&](const node::Listeners& listeners) {
     if (!tell) return;
-    const std::string line = json::Object("listening").add("rpc", address).text();
+    json::Object row("listening");
+    row.add("rpc", listeners.rpc);
+    if (!listeners.gossip.empty()) row.add("gossip", listeners.gossip);
+    const std::string line = row.text();
     if (!context.out.line(line) || !context.out.flush()) {
       context.report.warning("the listening addresses could not be written to standard output");
     }
@@ -30,9 +34,12 @@ Noun node_noun() {
       "Run a node",
       {{.path = "node start",
         .summary = "Run one node in the foreground until SIGTERM or SIGINT",
-        .synopsis = "--data-dir DIR [--name NAME] [--listen HOST:PORT] [--bootstrap | "
-                    "--bootstrap-expect N] [--peers NAME=HOST:PORT,…] [FLAGS]",
+        .synopsis = "--data-dir DIR [--name NAME] [--listen HOST:PORT] [--gossip HOST:PORT] "
+                    "[--bootstrap | --bootstrap-expect N] [--join HOST:PORT,… | "
+                    "--peers NAME=HOST:PORT,…] [FLAGS]",
         .examples = {"ledgerctl node start --data-dir ./n1 --bootstrap",
+                     "ledgerctl node start --data-dir ./n2 --name n2 --listen 127.0.0.1:17410 "
+                     "--gossip 127.0.0.1:17411 --join 127.0.0.1:17401",
                      "ledgerctl node start --data-dir ./n1 --name n1 --listen 127.0.0.1:17400 "
                      "--bootstrap-expect 3 --peers "
                      "n1=127.0.0.1:17400,n2=127.0.0.1:17410,n3=127.0.0.1:17420",
@@ -42,10 +49,17 @@ Noun node_noun() {
                   {"--listen", "HOST:PORT",
                    "rpc address, on loopback; port 0: any, printed as JSON "
                    "(default 127.0.0.1:17400)"},
+                  {"--gossip", "HOST:PORT",
+                   "gossip address, UDP and TCP, on loopback without a key; port 0: any "
+                   "(default 127.0.0.1:17401, or any where the port of --listen is 0; with --peers "
+                   "none)"},
+                  {"--gossip-key", "FILE",
+                   "base64 keys, one a line, primary first, or Serf's key ring; mode 0600"},
                   {"--advertise", "HOST", "where others reach it (default: as --listen says)"},
                   {"--bootstrap", "", "found a cluster of one in an empty directory"},
                   {"--bootstrap-expect", "N",
                    "found a cluster of N, once all N see each other; the first by name does"},
+                  {"--join", "HOST:PORT,…", "gossip addresses of any members", 0, true},
                   {"--peers", "NAME=HOST:PORT,…",
                    "names and rpc addresses of the members, this node too; the same on every node",
                    0, true},
@@ -63,9 +77,11 @@ Noun node_noun() {
                   {78, "another node's directory, a newer format, a bad configuration file"}},
         .notes =
             "Logs go to standard error. An empty directory needs one of --bootstrap,\n"
-            "--bootstrap-expect and --peers: with --peers alone the node joins the cluster of the\n"
-            "others. On a directory that has a cluster they change nothing, so a unit file can\n"
-            "keep them; after 'member leave' --peers joins again.",
+            "--bootstrap-expect, --join and --peers: with one of the last two alone the node "
+            "joins\n"
+            "the cluster of the others. On a directory that has a cluster they change no\n"
+            "membership, so a unit file can keep them; after 'member leave' --join or --peers\n"
+            "joins again.",
         .target = Target::none,
         .deadline = Deadline::none,
         .run = start}}};

@@ -46,9 +46,8 @@ Result<T> blame(Result<T> result, const Text& text) {
 /// Keys that would change how a node finds its cluster must not be passed over in silence.
 Result<void> refuse_later_keys(const Context& context) {
   if (!context.settings.config) return {};
-  for (const char* key :
-       {"node.gossip", "node.http", "node.join", "node.gossip_key", "node.enable_fault_injection",
-        "tls.ca", "tls.cert", "tls.key", "tls.server_name"}) {
+  for (const char* key : {"node.http", "node.enable_fault_injection", "tls.ca", "tls.cert",
+                          "tls.key", "tls.server_name"}) {
     if (const Config::Value* value = context.settings.config->find(key)) {
       return fail(Code::not_built, value->where + ": '" + key + "' is not in this version",
                   "take it out of the file");
@@ -125,9 +124,15 @@ Result<void> check_formation(const node::StartOptions& options, const std::strin
     return usage(fmt::format("--bootstrap founds a cluster of one, --peers names {}", peers.size()),
                  fmt::format("--bootstrap-expect {} founds one of them all", peers.size()));
   }
-  if (options.bootstrap_expect > 1 && peers.empty()) {
-    return usage(fmt::format("--bootstrap-expect {} needs --peers", options.bootstrap_expect),
-                 "--peers NAME=HOST:PORT,… says who they are");
+  if (options.gossip && !options.gossip->join.empty()) {
+    if (options.bootstrap || options.bootstrap_expect == 1) {
+      return usage("--bootstrap founds a cluster of one, --join joins others",
+                   "--bootstrap-expect founds one with others");
+    }
+    if (!peers.empty()) {
+      return usage("--join finds the others by gossip, --peers says who they are",
+                   "keep one of them");
+    }
   }
   if (options.bootstrap_expect > peers.size() && !peers.empty()) {
     return usage(fmt::format("--bootstrap-expect {}, but --peers names {}",
@@ -148,6 +153,26 @@ Result<void> check_formation(const node::StartOptions& options, const std::strin
   return {};
 }
 
+/// Whether and how the node gossips: by default it does, unless it is told all members.
+Result<void> take_gossip(const Context& context, node::StartOptions& options) {
+  const auto listen = given(context, "--gossip", "node.gossip");
+  const std::vector<Text> join = all_given(context, "--join", "node.join");
+  const auto key = given(context, "--gossip-key", "node.gossip_key");
+  if (!options.peers.empty() && !listen && join.empty()) return {};
+  node::GossipOptions& gossip = options.gossip.emplace();
+  // Who leaves the one port to the kernel wants no fixed one beside it.
+  gossip.listen = options.listen.ends_with(":0") ? "127.0.0.1:0" : "127.0.0.1:17401";
+  if (listen) {
+    gossip.listen = TRY(blame(parse_endpoint(listen->where, listen->text, true), *listen)).text();
+  }
+  for (const Text& text : join) {
+    gossip.join.push_back(TRY(blame(parse_endpoint(text.where, text.text), text)).text());
+  }
+  if (key) gossip.key_file = key->text;
+  gossip.advertise = options.advertise;
+  return {};
+}
+
 /// How the node finds its cluster, and others find it.
 Result<void> take_formation(const Context& context, node::StartOptions& options) {
   const std::vector<Text> peers = all_given(context, "--peers", "node.peers");
@@ -164,6 +189,7 @@ Result<void> take_formation(const Context& context, node::StartOptions& options)
   if (const auto text = given(context, "--advertise", "node.advertise")) {
     options.advertise = TRY(blame(parse_host(*text), *text));
   }
+  TRY(take_gossip(context, options));
   return check_formation(options, peers.empty() ? "" : peers[0].where);
 }
 

@@ -25,6 +25,27 @@ uint64_t Roster::lag(const One& one) const {
   return committed - one.status->applied;
 }
 
+namespace {
+
+/// Puts what gossip knows beside what consensus knows. Tags are claims: where two have one id, the
+/// one with the member's name is it.
+void add_gossip(Roster& roster, const rpc::Members& members) {
+  roster.gossip_unreadable = members.gossip_unreadable;
+  for (const rpc::GossipMember& seen : members.gossip) {
+    const auto one = std::ranges::find_if(roster.all, [&](const Roster::One& known) {
+      return known.member.id == seen.member && known.member.name == seen.name;
+    });
+    if (one != roster.all.end()) {
+      one->gossip = seen;
+      if (seen.member == members.self) roster.cluster = seen.cluster;
+    } else {
+      roster.strangers.push_back(seen);
+    }
+  }
+}
+
+}  // namespace
+
 Checked<Roster> call_roll(rpc::Client& client) {
   const rpc::Members members = TRY(asked(client, client.members()));
   std::vector<std::string> addresses;
@@ -45,6 +66,7 @@ Checked<Roster> call_roll(rpc::Client& client) {
     roster.all.push_back({one.member, one.heard, std::move(status)});
   }
   std::ranges::stable_sort(roster.all, {}, [](const Roster::One& one) { return one.member.name; });
+  add_gossip(roster, members);
   return roster;
 }
 

@@ -13,9 +13,14 @@ struct Roster {
     raft::Member member;
     Time heard;  ///< By the leader; 0: not known.
     Result<rpc::NodeStatus> status;
+    std::optional<rpc::GossipMember> gossip = {};  ///< The one with its id.
   };
   std::vector<One> all;  ///< By name.
   Term term;             ///< The latest that anybody told.
+  /// Those that gossip knows and the configuration does not, by name.
+  std::vector<rpc::GossipMember> strangers;
+  std::string cluster;            ///< Of who answered, by its gossip; empty: not known.
+  uint64_t gossip_unreadable = 0;  ///< There.
 
   /// Who says that it leads, in the latest term where there are two; null where nobody does.
   const One* leader() const;

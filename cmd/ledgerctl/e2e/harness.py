@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 PROGRAM = os.environ["LEDGERCTL"]
 SOURCE = pathlib.Path(os.environ["LEDGER_SOURCE_ROOT"])
@@ -23,6 +24,15 @@ def fail(message):
 def check(condition, message):
     if not condition:
         fail(message)
+
+
+def eventually(what, probe):
+    """Looks until `probe` says yes; it is no question of how long, as long as it is not for ever."""
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        if result := probe():
+            return result
+    return fail(f"never: {what}")
 
 
 class Node:

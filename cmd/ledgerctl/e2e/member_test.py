@@ -8,18 +8,8 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 
-from harness import PROGRAM, Cluster, background, check, fail, failed, temporary_directory
-
-
-def eventually(what, probe):
-    """Looks until `probe` says yes; it is no question of how long, as long as it is not for ever."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        if result := probe():
-            return result
-    return fail(f"never: {what}")
+from harness import PROGRAM, Cluster, background, check, eventually, failed, temporary_directory
 
 
 def rows(cluster):
