@@ -35,9 +35,10 @@ std::string member_json(const raft::Member& member, const Seen& seen) {
       .add("voter", voter)
       .add("gossip", "unknown")
       .add("rpc", member.address)
-      .add_json("gossip_addr", "null")
-      .add_json("http", "null");
+      .add_json("gossip_addr", "null");
   const auto* status = seen.status;
+  const bool has_http = status && !status->http.empty();
+  row.add("http", has_http ? std::optional(status->http) : std::nullopt);
   row.add("term", status ? std::optional(status->term) : std::nullopt)
       .add("applied", status ? std::optional(status->applied) : std::nullopt)
       .add("lag", seen.lag)

@@ -10,11 +10,12 @@ namespace {
 
 Outcome start(Context& context) {
   const node::StartOptions options = TRY(start_options(context));
-  const bool tell = options.listen.ends_with(":0");
+  const bool tell = options.listen.ends_with(":0") || options.http.ends_with(":0");
   // A program that started us reads the address; a full disk there must not stop the node.
-  const auto listening = [&](const std::string& address) {
+  const auto listening = [&](const node::Addresses& addresses) {
     if (!tell) return;
-    const std::string line = json::Object("listening").add("rpc", address).text();
+    const std::string line =
+        json::Object("listening").add("rpc", addresses.rpc).add("http", addresses.http).text();
     if (!context.out.line(line) || !context.out.flush()) {
       context.report.warning("the listening addresses could not be written to standard output");
     }
@@ -30,8 +31,9 @@ Noun node_noun() {
       "Run a node",
       {{.path = "node start",
         .summary = "Run one node in the foreground until SIGTERM or SIGINT",
-        .synopsis = "--data-dir DIR [--name NAME] [--listen HOST:PORT] [--bootstrap | "
-                    "--bootstrap-expect N] [--peers NAME=HOST:PORT,…] [FLAGS]",
+        .synopsis = "--data-dir DIR [--name NAME] [--listen HOST:PORT] "
+                    "[--http HOST:PORT] [--bootstrap | --bootstrap-expect N] [--peers "
+                    "NAME=HOST:PORT,…] [FLAGS]",
         .examples = {"ledgerctl node start --data-dir ./n1 --bootstrap",
                      "ledgerctl node start --data-dir ./n1 --name n1 --listen 127.0.0.1:17400 "
                      "--bootstrap-expect 3 --peers "
@@ -42,6 +44,8 @@ Noun node_noun() {
                   {"--listen", "HOST:PORT",
                    "rpc address, on loopback; port 0: any, printed as JSON "
                    "(default 127.0.0.1:17400)"},
+                  {"--http", "HOST:PORT",
+                   "metrics, probes and a status page (default: 2 above the rpc port)"},
                   {"--advertise", "HOST", "where others reach it (default: as --listen says)"},
                   {"--bootstrap", "", "found a cluster of one in an empty directory"},
                   {"--bootstrap-expect", "N",

@@ -17,6 +17,7 @@ struct StartOptions {
   std::string data_dir;
   std::string name;                        ///< Empty: what the directory says, else the host's.
   std::string listen = "127.0.0.1:17400";  ///< Of the rpc service.
+  std::string http = "127.0.0.1:17402";    ///< Metrics, probes, and a page for people.
   bool bootstrap = false;                  ///< Found a cluster of one in an empty directory.
   /// With peers: found one together with so many of them; 0: join theirs.
   size_t bootstrap_expect = 0;
@@ -31,18 +32,24 @@ struct StartOptions {
   std::string version;  ///< Of the program, for those who ask.
 };
 
+/// Where a node answers, HOST:PORT with the ports that were chosen.
+struct Addresses {
+  std::string rpc;
+  std::string http;
+};
+
 /// Runs a node in this process until SIGTERM or SIGINT, and returns 0. The same signal again ends
 /// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
 /// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
-/// `listening` hears the rpc address, with the port that was chosen, once all listeners answer; a
-/// node without a cluster then looks for one among its peers, however long that takes.
+/// `listening` hears the addresses once all listeners answer; a node without a cluster then looks
+/// for one among its peers, however long that takes.
 ///
 /// Call it from the main thread, before any other thread begins: it blocks signals for all.
 /// Errors: `usage`, `invalid_value`, `data_dir_locked`, `data_dir_mismatch`, `address_in_use`,
 /// `file_permission`, `format_too_new`, `corrupt_segment`, `offset_gap`, `no_space`, `io`,
 /// `config_invalid`, `cluster_id_mismatch` (the peers').
 Result<int> run(const StartOptions& options,
-                const std::function<void(const std::string& address)>& listening);
+                const std::function<void(const Addresses&)>& listening);
 
 }  // namespace ledger::node

@@ -87,6 +87,7 @@ struct NodeStatus {
   bool ready = false;         ///< Has a leader and has applied what was committed when it started.
   std::string version;        ///< Of the program.
   std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
+  std::string http = {};      ///< HOST:PORT of its http port.
 };
 
 /// The configuration in force, and what the leader knows of its members.

@@ -29,7 +29,6 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
     {"", "--tls-key"},
     {"", "--tls-server-name"},
     {"node start", "--gossip"},
-    {"node start", "--http"},
     {"node start", "--join"},
     {"node start", "--gossip-key"},
     {"node start", "--enable-fault-injection"},
