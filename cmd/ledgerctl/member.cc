@@ -38,9 +38,10 @@ std::string member_json(const raft::Member& member, const Seen& seen) {
       .add("voter", voter)
       .add("gossip", seen.gossip_state())
       .add("rpc", member.address)
-      .add("gossip_addr", seen.gossip ? std::optional(seen.gossip->address) : std::nullopt)
-      .add_json("http", "null");
+      .add("gossip_addr", seen.gossip ? std::optional(seen.gossip->address) : std::nullopt);
   const auto* status = seen.status;
+  const bool has_http = status && !status->http.empty();
+  row.add("http", has_http ? std::optional(status->http) : std::nullopt);
   row.add("term", status ? std::optional(status->term) : std::nullopt)
       .add("applied", status ? std::optional(status->applied) : std::nullopt)
       .add("lag", seen.lag)

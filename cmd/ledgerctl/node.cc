@@ -10,13 +10,14 @@ namespace {
 
 Outcome start(Context& context) {
   const node::StartOptions options = TRY(start_options(context));
+  const auto any = [](const std::string& address) { return address.ends_with(":0"); };
   const bool tell =
-      options.listen.ends_with(":0") || (options.gossip && options.gossip->listen.ends_with(":0"));
+      any(options.listen) || any(options.http) || (options.gossip && any(options.gossip->listen));
   // A program that started us reads the addresses; a full disk there must not stop the node.
   const auto listening = [&](const node::Listeners& listeners) {
     if (!tell) return;
     json::Object row("listening");
-    row.add("rpc", listeners.rpc);
+    row.add("rpc", listeners.rpc).add("http", listeners.http);
     if (!listeners.gossip.empty()) row.add("gossip", listeners.gossip);
     const std::string line = row.text();
     if (!context.out.line(line) || !context.out.flush()) {
@@ -35,7 +36,7 @@ Noun node_noun() {
       {{.path = "node start",
         .summary = "Run one node in the foreground until SIGTERM or SIGINT",
         .synopsis = "--data-dir DIR [--name NAME] [--listen HOST:PORT] [--gossip HOST:PORT] "
-                    "[--bootstrap | --bootstrap-expect N] [--join HOST:PORT,… | "
+                    "[--http HOST:PORT] [--bootstrap | --bootstrap-expect N] [--join HOST:PORT,… | "
                     "--peers NAME=HOST:PORT,…] [FLAGS]",
         .examples = {"ledgerctl node start --data-dir ./n1 --bootstrap",
                      "ledgerctl node start --data-dir ./n2 --name n2 --listen 127.0.0.1:17410 "
@@ -55,6 +56,8 @@ Noun node_noun() {
                    "none)"},
                   {"--gossip-key", "FILE",
                    "base64 keys, one a line, primary first, or Serf's key ring; mode 0600"},
+                  {"--http", "HOST:PORT",
+                   "metrics, probes and a status page (default: 2 above the rpc port)"},
                   {"--advertise", "HOST", "where others reach it (default: as --listen says)"},
                   {"--bootstrap", "", "found a cluster of one in an empty directory"},
                   {"--bootstrap-expect", "N",

@@ -46,8 +46,8 @@ Result<T> blame(Result<T> result, const Text& text) {
 /// Keys that would change how a node finds its cluster must not be passed over in silence.
 Result<void> refuse_later_keys(const Context& context) {
   if (!context.settings.config) return {};
-  for (const char* key : {"node.http", "node.enable_fault_injection", "tls.ca", "tls.cert",
-                          "tls.key", "tls.server_name"}) {
+  for (const char* key :
+       {"node.enable_fault_injection", "tls.ca", "tls.cert", "tls.key", "tls.server_name"}) {
     if (const Config::Value* value = context.settings.config->find(key)) {
       return fail(Code::not_built, value->where + ": '" + key + "' is not in this version",
                   "take it out of the file");
@@ -193,6 +193,15 @@ Result<void> take_formation(const Context& context, node::StartOptions& options)
   return check_formation(options, peers.empty() ? "" : peers[0].where);
 }
 
+/// The address of another listener of the node whose rpc service is at `listen`, where nobody says:
+/// `above` ports higher; any port where that one has any, or there are no more.
+Result<std::string> beside(const std::string& listen, uint16_t above) {
+  Endpoint endpoint = TRY(parse_endpoint("--listen", listen, true));
+  const bool any = endpoint.port == 0 || endpoint.port > 65'535 - above;
+  endpoint.port = any ? uint16_t{0} : static_cast<uint16_t>(endpoint.port + above);
+  return endpoint.text();
+}
+
 }  // namespace
 
 Result<node::StartOptions> start_options(const Context& context) {
@@ -210,6 +219,10 @@ Result<node::StartOptions> start_options(const Context& context) {
   }
   if (const auto text = given(context, "--listen", "node.listen")) {
     options.listen = TRY(blame(parse_endpoint(text->where, text->text, true), *text)).text();
+  }
+  options.http = TRY(beside(options.listen, 2));
+  if (const auto text = given(context, "--http", "node.http")) {
+    options.http = TRY(blame(parse_endpoint(text->where, text->text, true), *text)).text();
   }
   if (const auto text = given(context, "--segment-bytes", "node.segment_bytes")) {
     options.segment_bytes = TRY(blame(parse_size(text->where, text->text), *text));

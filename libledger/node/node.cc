@@ -41,6 +41,7 @@ Node::Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::C
       clock_(clock),
       hooks_(std::move(hooks)),
       name_(self.name),
+      http_(self.http),
       mailbox_(mailbox_events_max),
       outbox_(log),
       replica_(self, log, std::move(engine)),
@@ -124,6 +125,14 @@ void Node::change(rpc::Change change, rpc::Reply<rpc::Changed> reply) {
   post(AskChange{std::move(change), std::move(reply)});
 }
 
+void Node::metrics(rpc::Reply<Metrics> reply) {
+  // An overloaded node is the one whose numbers are wanted most.
+  std::optional<Event> refused = mailbox_.post(AskMetrics{std::move(reply)}, /*always=*/true);
+  if (!refused) return;
+  std::get<AskMetrics>(*refused).reply(
+      tl::unexpected(rpc::Failure{{Code::busy, name_ + " is stopping", "ask another node"}}));
+}
+
 // ---- From the threads of peers. ----
 
 bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
@@ -188,13 +197,20 @@ void Node::loop() {
 }
 
 Result<void> Node::turns() {
-  TRY(replica_.start(now()));
+  const Now begin = now();
+  turn_ = begin.instant;
+  TRY(replica_.start(begin));
   std::vector<Event> events;
   Instant wake = clock_.now();
+  Offset applied;
   for (;;) {
-    const Duration patience = std::max(wake - clock_.now(), Duration(0));
+    const Instant done = clock_.now();
+    if (std::exchange(applied, replica_.history().end()) != applied) apply_.add(done - turn_);
+    const Duration patience = std::max(wake - done, Duration(0));
     if (!mailbox_.take(events, patience)) return {};
     const Now turn = now();
+    turn_ = turn.instant;
+    turn_events_ = events.size();
     for (Event& event : events) TRY(handle(turn, std::move(event)));
     wake = TRY(replica_.turn(turn));
     if (log_.has_writes()) wake_disk();
@@ -213,7 +229,7 @@ Result<void> Node::handle(Now now, Event event) {
   return std::visit(
       Overloaded{
           [&](Propose& asked) -> Result<void> {
-            replica_.propose(std::move(asked.proposal), std::move(asked.reply));
+            propose_timed(now, std::move(asked));
             return {};
           },
           [&](Read& asked) -> Result<void> {
@@ -229,18 +245,25 @@ Result<void> Node::handle(Now now, Event event) {
             return {};
           },
           [&](AskStatus& asked) -> Result<void> {
-            asked.reply(replica_.status(now));
+            asked.reply(status_now(now));
             return {};
           },
           [&](AskMembers& asked) -> Result<void> {
             asked.reply(replica_.members(now));
             return {};
           },
+          [&](AskMetrics& asked) -> Result<void> {
+            asked.reply(metrics_now(now));
+            return {};
+          },
           [&](AskChange& asked) -> Result<void> {
             replica_.change(std::move(asked.change), std::move(asked.reply));
             return {};
           },
-          [&](log::Synced& synced) -> Result<void> { return replica_.synced(now, synced.took); },
+          [&](log::Synced& synced) -> Result<void> {
+            fsync_.add(synced.took);
+            return replica_.synced(now, synced.took);
+          },
           [&](Received& received) -> Result<void> {
             received_bytes_ -= received.bytes;
             for (raft::Message& message : received.messages) {
@@ -265,6 +288,37 @@ Result<void> Node::handle(Now now, Event event) {
           [&](Failed& failed) -> Result<void> { return tl::unexpected(std::move(failed.error)); },
       },
       event);
+}
+
+/// What is answered without a failure was committed: in the turn that answers it.
+void Node::propose_timed(Now now, Propose asked) {
+  replica_.propose(std::move(asked.proposal),
+                   [this, since = now.instant,
+                    reply = std::move(asked.reply)](rpc::Answer<rpc::Outcome> outcome) {
+                     if (outcome) commit_.add(turn_ - since);
+                     reply(std::move(outcome));
+                   });
+}
+
+rpc::NodeStatus Node::status_now(Now now) const {
+  rpc::NodeStatus status = replica_.status(now);
+  status.http = http_;
+  return status;
+}
+
+Metrics Node::metrics_now(Now now) const {
+  Metrics metrics{.status = status_now(now),
+                  .members = replica_.members(now),
+                  .commit = commit_,
+                  .fsync = fsync_,
+                  .apply = apply_,
+                  .refused = {},
+                  .queue_depth = turn_events_,
+                  .gossip_members = {}};
+  for (const auto& [code, count] : replica_.refused()) {
+    metrics.refused.emplace(book::name(code), count);
+  }
+  return metrics;
 }
 
 void Node::send() {

@@ -15,6 +15,7 @@
 #include "log/log.h"
 #include "node/journal.h"
 #include "node/mailbox.h"
+#include "node/metrics.h"
 #include "node/outbox.h"
 #include "node/replica.h"
 #include "rpc/peer_ports.h"
@@ -70,6 +71,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void members(rpc::Reply<rpc::Members> reply) override;
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
 
+  /// A copy of all that is measured; for a few callers, who come now and then.
+  void metrics(rpc::Reply<Metrics> reply);
+
   bool receive(MemberId from, std::vector<raft::Message> messages) override;
   Result<std::vector<Entry>> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
   std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) override;
@@ -97,6 +101,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct AskMembers {
     rpc::Reply<rpc::Members> reply;
   };
+  struct AskMetrics {
+    rpc::Reply<Metrics> reply;
+  };
   struct AskChange {
     rpc::Change change;
     rpc::Reply<rpc::Changed> reply;
@@ -120,12 +127,15 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange,
-                             log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskMetrics,
+                             AskChange, log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
   Result<void> turns();
   Result<void> handle(Now now, Event event);
+  void propose_timed(Now now, Propose asked);
+  rpc::NodeStatus status_now(Now now) const;
+  Metrics metrics_now(Now now) const;
   void report();
   void send();
   void follow_members();
@@ -143,6 +153,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   io::Clock& clock_;
   const Hooks hooks_;
   const std::string name_;
+  const std::string http_;
   Mailbox<Event> mailbox_;
   Outbox outbox_;
   Replica replica_;
@@ -164,6 +175,13 @@ class Node : public rpc::Node, public rpc::PeerNode {
   size_t pull_attempts_ = 0;
   Instant pull_again_;
   std::vector<std::function<void()>> handing_over_;
+
+  // What is measured; the loop's.
+  Instant turn_;            ///< When the present turn began.
+  size_t turn_events_ = 0;  ///< That it found waiting.
+  Histogram commit_;
+  Histogram fsync_;
+  Histogram apply_;
 
   // What `report` has said already.
   std::string told_role_;

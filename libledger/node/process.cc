@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
 #include <mutex>
 #include <thread>
 
@@ -18,12 +19,14 @@
 #include "log/vote_file.h"
 #include "node/formation.h"
 #include "node/gossip.h"
+#include "node/http_port.h"
 #include "node/identity.h"
 #include "node/joiner.h"
 #include "node/node.h"
 #include "node/search.h"
 #include "node/signals.h"
 #include "rpc/address.h"
+#include "rpc/client.h"
 #include "rpc/server.h"
 
 namespace ledger::node {
@@ -96,11 +99,13 @@ class Process {
   Result<void> begin(const Formation& formation);
   Result<void> open_log();
   void start_node();
+  void observe_node();
   Result<int> end_of_node();
   void stop();
   rpc::Introduction introduction() const;
   std::string address() const;
   void tell_manager(const std::string& state);
+  void reassure_manager(const rpc::NodeStatus* status);
 
   const StartOptions options_;
   Journal journal_;
@@ -114,11 +119,16 @@ class Process {
   std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<HttpPort> http_;  ///< Looks at the node, so it goes before it.
   std::unique_ptr<Joiner> joiner_;  ///< None where gossip speaks for us.
   std::vector<Contact> contacts_;   ///< The others of `--peers`, or those that gossip found.
 
   mutable std::mutex introduction_mutex_;  ///< Guards what peers are told from other threads.
   rpc::Introduction introduction_;
+
+  const bool watched_ = getenv("WATCHDOG_USEC") != nullptr;
+  std::string told_status_;    ///< What the manager was told last.
+  bool manager_deaf_ = false;  ///< It can't be told.
 
   std::atomic<bool> stopping_ = false;  ///< Because somebody told us to.
   Result<void> ended_;                  ///< How the node's loop ended; written before `finish`.
@@ -131,14 +141,18 @@ Result<bool> Process::start(const Listening& listening) {
   TRY(located(identify()));
   TRY(listen());
   TRY(open_gossip());
-  listening({server_->address(), gossip_ ? gossip_->address() : std::string()});
+  listening({.rpc = server_->address(),
+             .http = http_->address(),
+             .gossip = gossip_ ? gossip_->address() : std::string()});
   if (!TRY(located(log::Log::exists(*disk_)))) {
     // The first of several nodes must not hold up whoever starts the others.
     if (!alone()) tell_manager("READY=1");
     if (!TRY(find_cluster())) return false;
   }
+  http_->set_why_not("recovers the log");
   TRY(located(open_log()));
   start_node();
+  observe_node();
   tell_manager("READY=1");
   return true;
 }
@@ -154,9 +168,10 @@ Result<void> Process::check_options() const {
                 "at least 2MiB");
   }
   if (options_.gossip) TRY(check(*options_.gossip));
-  const rpc::Address address = TRY(rpc::parse_address(options_.listen));
-  if (!rpc::is_loopback(address)) {
-    return fail(Code::usage, fmt::format("--listen: {} is not a loopback address", options_.listen),
+  for (const auto& [flag, text] :
+       {std::pair("--listen", &options_.listen), {"--http", &options_.http}}) {
+    if (rpc::is_loopback(TRY(rpc::parse_address(*text)))) continue;
+    return fail(Code::usage, fmt::format("{}: {} is not a loopback address", flag, *text),
                 "without TLS a node listens on loopback only, such as 127.0.0.1:17400");
   }
   return {};
@@ -242,6 +257,7 @@ Result<void> Process::listen() {
                                        .reflection = options_.reflection,
                                        .ids = [this] { return new_id(); },
                                        .introduce = [this] { return introduction(); }}));
+  http_ = TRY(HttpPort::start(options_.http, clock_, "starting"));
   introduction_ = {.name = identity_.name,
                    .member = identity_.member,
                    .address = address(),
@@ -291,6 +307,7 @@ Result<bool> Process::find_cluster() {
   Search search(contacts_, gossip_.get(), options_.bootstrap_expect,
                 [this](Level level, std::string_view text) { journal_.say(level, text); });
   journal_.info(search.waits_for());
+  http_->set_why_not("waits for a cluster");
   for (;;) {
     const std::optional<Formation> formation = TRY(search.ask(introduction()));
     contacts_ = search.contacts();
@@ -298,6 +315,7 @@ Result<bool> Process::find_cluster() {
       TRY(begin(*formation));
       return true;
     }
+    reassure_manager(nullptr);
     const std::optional<int> number = signals_.wait(ask_peers_again);
     if (number && number != SIGHUP) return false;
   }
@@ -353,7 +371,8 @@ void Process::start_node() {
                   .cluster = identity_.cluster,
                   .address = introduction().address,
                   .version = options_.version,
-                  .hash_key = identity_.hash_key};
+                  .hash_key = identity_.hash_key,
+                  .http = http_->address()};
   std::vector<raft::Member> contacts;
   std::vector<std::string> addresses;
   for (const Contact& contact : contacts_) {
@@ -370,6 +389,7 @@ void Process::start_node() {
                   .ready =
                       [this](bool ready) {
                         server_->set_ready(ready);
+                        http_->set_ready(ready);
                         journal_.info(ready ? "ready" : "not ready");
                       },
                   .done =
@@ -392,7 +412,29 @@ void Process::start_node() {
   if (!gossip_ || !options_.peers.empty()) {
     joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
   }
-  journal_.info(fmt::format("{} listens on {}", identity_.name, server_->address()));
+  journal_.info(fmt::format("{} listens on {}, http on {}", identity_.name, server_->address(),
+                            http_->address()));
+}
+
+/// From now on the http port says what the node is like; for its page also what the others are.
+void Process::observe_node() {
+  const auto others = [client = std::shared_ptr<rpc::Client>()](
+                          const std::vector<std::string>& addresses) mutable {
+    if (!client) {
+      const rpc::ClientOptions options{
+          .endpoints = addresses,
+          .patience = {rpc::Patience::Kind::progress, 2 * hello_patience},
+          .verbose = {}};
+      Result<std::unique_ptr<rpc::Client>> made = rpc::Client::create(options);
+      if (!made)
+        return std::vector<Result<rpc::NodeStatus>>(addresses.size(), tl::unexpected(made.error()));
+      client = *std::move(made);
+    }
+    return client->statuses_of(addresses);
+  };
+  http_->attach({.ask = [this](rpc::Reply<Metrics> reply) { node_->metrics(std::move(reply)); },
+                 .others = others,
+                 .looked = [this](const rpc::NodeStatus& status) { reassure_manager(&status); }});
 }
 
 /// The node ended by itself: it never does without a reason.
@@ -446,6 +488,7 @@ Result<int> Process::wait() {
 void Process::stop() {
   if (joiner_) joiner_->stop();
   if (gossip_) gossip_->stop();
+  http_->stop();
   server_->set_ready(false);
   node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
   node_->disconnect();
@@ -456,6 +499,20 @@ void Process::stop() {
 
 void Process::tell_manager(const std::string& state) {
   if (const Result<void> told = io::notify(state); !told) journal_.warning(told.error().message);
+}
+
+/// The manager's watchdog hears that the loop answers, or that we wait for a cluster; people hear
+/// what the node is. By one thread at a time.
+void Process::reassure_manager(const rpc::NodeStatus* status) {
+  std::string state = watched_ ? "WATCHDOG=1\n" : "";
+  const std::string text = status ? fmt::format("{} term {}, applied {}", status->role,
+                                                status->term.value, status->applied.value)
+                                  : "waits for a cluster";
+  if (std::exchange(told_status_, text) != text) state += "STATUS=" + text;
+  if (state.empty() || manager_deaf_) return;
+  const Result<void> told = io::notify(state);
+  manager_deaf_ = !told;  // Said once; it would be said every second.
+  if (!told) journal_.warning(told.error().message);
 }
 
 }  // namespace

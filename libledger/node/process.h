@@ -18,6 +18,7 @@ struct StartOptions {
   std::string data_dir;
   std::string name;                        ///< Empty: what the directory says, else the host's.
   std::string listen = "127.0.0.1:17400";  ///< Of the rpc service.
+  std::string http = "127.0.0.1:17402";    ///< Metrics, probes, and a page for people.
   bool bootstrap = false;                  ///< Found a cluster of one in an empty directory.
   /// With peers: found one together with so many of them; 0: join theirs.
   size_t bootstrap_expect = 0;
@@ -35,9 +36,10 @@ struct StartOptions {
   std::string version;  ///< Of the program, for those who ask.
 };
 
-/// HOST:PORT of each listener.
+/// HOST:PORT of each listener, with the ports that were chosen.
 struct Listeners {
   std::string rpc;
+  std::string http;
   std::string gossip = {};  ///< Empty: it does not gossip.
 };
 
@@ -45,8 +47,8 @@ struct Listeners {
 /// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
 /// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
-/// `listening` hears the addresses, with the ports that were chosen, once all listeners answer; a
-/// node without a cluster then looks for one among its peers, however long that takes.
+/// `listening` hears the addresses once all listeners answer; a node without a cluster then looks
+/// for one among its peers, however long that takes.
 ///
 /// Call it from the main thread, before any other thread begins: it blocks signals for all.
 /// Errors: `usage`, `invalid_value`, `data_dir_locked`, `data_dir_mismatch`, `address_in_use`,

@@ -399,6 +399,7 @@ Result<void> Replica::advance() {
 Result<void> Replica::apply(const Entry& entry) {
   TRY(history_.apply(
       entry, [this](const Stamp& stamp, const RecordView& record, const book::Verdict& verdict) {
+        if (verdict.code != book::Code::ok) ++refused_[verdict.code];
         intake_.apply(stamp, record, verdict);
       }));
   intake_.applied_entry();

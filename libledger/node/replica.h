@@ -29,6 +29,7 @@ struct Self {
   std::string address;  ///< Where others reach it: HOST:PORT of the rpc service.
   std::string version;  ///< Of the program.
   std::array<uint8_t, 16> hash_key{};
+  std::string http = {};  ///< HOST:PORT of its http port.
 };
 
 /// The instant and the civil time of one loop turn: one clock read each.
@@ -104,6 +105,8 @@ class Replica {
   const std::set<MemberId>& gone() const { return gone_; }
 
   const history::History& history() const { return history_; }
+  /// How many records were applied with each verdict but ok.
+  const std::map<book::Code, uint64_t>& refused() const { return refused_; }
 
  private:
   class BookView;
@@ -161,6 +164,7 @@ class Replica {
   std::set<std::string> known_names_;  ///< Of every configuration that was applied.
   std::set<MemberId> known_ids_;       ///< Likewise.
   std::set<MemberId> gone_;
+  std::map<book::Code, uint64_t> refused_;
   bool handing_over_ = false;
   /// Last index of each submission that is not on our disk yet.
   std::vector<Index> submissions_;

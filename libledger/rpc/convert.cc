@@ -283,6 +283,7 @@ void to_message(const NodeStatus& status, logv1::StatusResponse& to) {
   to.set_version(status.version);
   to.set_no_space(status.no_space);
   to.set_member(status.member.value);
+  to.set_http(status.http);
 }
 
 void to_message(const Outcome& outcome, logv1::AppendResponse& to) {
@@ -409,6 +410,7 @@ Result<NodeStatus> from_message(const logv1::StatusResponse& from) {
   status.version = from.version();
   status.no_space = from.no_space();
   status.member = MemberId(from.member());
+  status.http = from.http();
   return status;
 }
 

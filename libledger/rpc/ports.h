@@ -87,6 +87,7 @@ struct NodeStatus {
   bool ready = false;         ///< Has a leader and has applied what was committed when it started.
   std::string version;        ///< Of the program.
   std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
+  std::string http = {};      ///< HOST:PORT of its http port.
 };
 
 /// A member as gossip knows it. What it says of itself in its tags is proven by nothing.

@@ -24,7 +24,6 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
     {"", "--tls-cert"},
     {"", "--tls-key"},
     {"", "--tls-server-name"},
-    {"node start", "--http"},
     {"node start", "--enable-fault-injection"},
     {"node start", "--check"},
     {"account show", "--at"},

@@ -43,6 +43,7 @@ class Node:
         self.flags = flags
         self.process = None
         self.endpoint = None
+        self.http = None
         self.log = directory + ".log"
 
     def start(self):
@@ -54,7 +55,9 @@ class Node:
         line = self.process.stdout.readline()
         if not line:
             fail("the node did not start: " + pathlib.Path(self.log).read_text())
-        self.endpoint = json.loads(line)["rpc"]
+        listening = json.loads(line)
+        self.endpoint = listening["rpc"]
+        self.http = listening["http"]
         self.run("health", "--wait")
         return self
 
@@ -104,6 +107,12 @@ class Member:
         self.log = self.directory + ".log"
         self.process = None
         self.inside = ()  # What the process is started by, such as a network namespace.
+
+    @property
+    def http(self):
+        """Where its http port is unless a flag says otherwise."""
+        host, port = self.address.split(":")
+        return f"{host}:{int(port) + 2}"
 
     @property
     def up(self):

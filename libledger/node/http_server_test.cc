@@ -1,0 +1,110 @@
+#include "node/http_server.h"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rpc/address.h"
+
+using namespace ledger;
+using node::HttpAnswer;
+using node::HttpServer;
+
+namespace {
+
+/// Sends `request` and returns all that comes until the server closes.
+std::string ask(const std::string& address, const std::string& request) {
+  const rpc::Address to = rpc::parse_address(address).value();
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(to.port);
+  inet_pton(AF_INET, to.host.c_str(), &name.sin_addr);
+  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+  REQUIRE(send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(request.size()));
+  std::string all;
+  char some[4096];
+  for (ssize_t got = 0; (got = recv(fd, some, sizeof some, 0)) > 0;) {
+    all.append(some, static_cast<size_t>(got));
+  }
+  close(fd);
+  return all;
+}
+
+std::string get(const std::string& address, const std::string& path,
+                const std::string& method = "GET") {
+  return ask(address, method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+}
+
+std::unique_ptr<HttpServer> serve() {
+  return HttpServer::start(
+             "127.0.0.1:0",
+             {{"/", [] { return HttpAnswer{.type = "text/html", .body = "<p>hello"}; }},
+              {"/sick", [] { return HttpAnswer{.status = 503, .body = "not well\n"}; }}})
+      .value();
+}
+
+}  // namespace
+
+TEST_CASE("a page is served with its type, to be loaded anew and to load nothing from elsewhere") {
+  const auto server = serve();
+  const std::string answer = get(server->address(), "/?since=1");
+  CHECK(answer.starts_with("HTTP/1.1 200 "));
+  CHECK(answer.find("\r\nContent-Type: text/html\r\n") != std::string::npos);
+  CHECK(answer.find("\r\nCache-Control: no-store\r\n") != std::string::npos);
+  CHECK(answer.find("\r\nContent-Security-Policy: default-src 'none';") != std::string::npos);
+  CHECK(answer.ends_with("\r\n\r\n<p>hello"));
+}
+
+TEST_CASE("a page's own status is told") {
+  const auto server = serve();
+  const std::string answer = get(server->address(), "/sick");
+  CHECK(answer.starts_with("HTTP/1.1 503 "));
+  CHECK(answer.ends_with("\r\n\r\nnot well\n"));
+}
+
+TEST_CASE("what is not there, or is no question, is refused") {
+  const auto server = serve();
+  CHECK(get(server->address(), "/none").starts_with("HTTP/1.1 404 "));
+  CHECK(get(server->address(), "/../etc/passwd").starts_with("HTTP/1.1 404 "));
+  for (const char* method : {"POST", "DELETE", "OPTIONS", "BREW"}) {
+    CAPTURE(method);
+    CHECK(get(server->address(), "/", method).find(" 200 ") == std::string::npos);
+  }
+  CHECK(ask(server->address(), "nonsense\r\n\r\n").find(" 200 ") == std::string::npos);
+}
+
+TEST_CASE("HEAD tells the length of what GET would send, and sends nothing") {
+  const auto server = serve();
+  const std::string answer = get(server->address(), "/", "HEAD");
+  CHECK(answer.starts_with("HTTP/1.1 200 "));
+  CHECK(answer.find("\r\nContent-Length: 8\r\n") != std::string::npos);
+  CHECK(answer.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("a request with more headers than fit is refused") {
+  const auto server = serve();
+  const std::string answer =
+      ask(server->address(), "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20'000, 'y') +
+                                 "\r\nConnection: close\r\n\r\n");
+  CHECK(answer.find(" 200 ") == std::string::npos);
+}
+
+TEST_CASE("an address in use, or beyond this machine, is told") {
+  const auto server = serve();
+  const auto second = HttpServer::start(server->address(), {});
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Code::address_in_use);
+  CHECK(second.error().message.starts_with("http address " + server->address() + " is in use by "));
+  CHECK(HttpServer::start("0.0.0.0:0", {}).error().code == Code::invalid_value);
+  CHECK(HttpServer::start("nonsense", {}).error().code == Code::invalid_value);
+}
+
+TEST_CASE("a server can listen on IPv6") {
+  const auto server = HttpServer::start("[::1]:0", {});
+  if (!server) return;  // A machine may have none.
+  CHECK((*server)->address().starts_with("[::1]:"));
+  CHECK_FALSE((*server)->address().ends_with(":0"));
+}
