@@ -13,6 +13,7 @@
 
 #include "io/clock.h"
 #include "log/log.h"
+#include "node/cuts.h"
 #include "node/journal.h"
 #include "node/mailbox.h"
 #include "node/outbox.h"
@@ -47,6 +48,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   ~Node() override;
 
   void start();
+
+  /// Whom it is cut off from: nobody, but in tests.
+  Cuts& cuts() { return cuts_; }
 
   /// Lets another lead, if there is one who can; waits for that up to `patience`.
   void hand_over(Duration patience);
@@ -153,6 +157,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   // Shared with the threads that peers call from.
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
+  Cuts cuts_;
   std::mutex gone_mutex_;
   std::set<MemberId> gone_;  ///< Members that were, and are not any more.
 
