@@ -19,6 +19,24 @@ namespace {
 
 constexpr std::chrono::milliseconds look_again(10);
 
+/// `dev list`'s row.
+std::string cluster_json(const dev::Place& place, const dev::Plan& plan, std::string_view state,
+                         const std::optional<std::string>& leader) {
+  return json::Object("cluster")
+      .add("name", place.name())
+      .add("state", state)
+      .add("nodes", plan.nodes.size())
+      .add("leader", leader)
+      .add("endpoint", plan.rpc(0))
+      .add("dir", place.directory())
+      .text();
+}
+
+/// What a command did to a cluster that is stopped now.
+Result<void> print_stopped(Context& context, const dev::Place& place, const dev::Plan& plan) {
+  return context.out.line(context.json() ? cluster_json(place, plan, "stopped", {}) : place.name());
+}
+
 // ---- down ----
 
 pid_t supervisor_pid = 0;  ///< Whom a second Ctrl-C goes to.
@@ -68,14 +86,9 @@ Outcome down(Context& context) {
     places.push_back(TRY(chosen_place(context, Usual::running_one)));
   }
   for (const dev::Place& place : places) {
-    if (!place.exists()) TRY(dev::see(place));  // Says that there is none.
+    const dev::Seen seen = TRY(dev::see(place));  // Says also that there is none.
     if (TRY(take_down(context, place))) {
-      TRY(context.json() ? context.out.line(json::Object("cluster")
-                                                .add("name", place.name())
-                                                .add("state", "stopped")
-                                                .add("dir", place.directory())
-                                                .text())
-                         : context.out.line(place.name()));
+      TRY(print_stopped(context, place, seen.plan));
     } else if (!all) {
       context.report.note(fmt::format("cluster {} is down already", place.name()));
     }
@@ -106,9 +119,10 @@ Outcome rm(Context& context) {
   if (!lock && lock.error().code == Code::data_dir_locked) return running();
   const io::DirectoryLock held = TRY(std::move(lock));
   TRY(dev::clear_leftovers(place));
+  // One whose file is damaged goes too.
+  const dev::Plan plan = dev::load_plan(place).value_or(std::nullopt).value_or(dev::Plan());
   TRY(dev::remove(place));
-  TRY(context.json() ? context.out.line(json::Object("cluster").add("name", place.name()).text())
-                     : context.out.line(place.name()));
+  TRY(print_stopped(context, place, plan));
   return 0;
 }
 
@@ -140,14 +154,7 @@ Outcome list(Context& context) {
     }
     const Standing standing = standing_of(context, *seen);
     if (context.json()) {
-      TRY(context.out.line(json::Object("cluster")
-                               .add("name", place.name())
-                               .add("state", standing.state)
-                               .add("nodes", seen->plan.nodes.size())
-                               .add("leader", standing.leader)
-                               .add("endpoint", seen->plan.rpc(0))
-                               .add("dir", place.directory())
-                               .text()));
+      TRY(context.out.line(cluster_json(place, seen->plan, standing.state, standing.leader)));
     } else {
       table.add({place.name(), standing.state, std::to_string(seen->plan.nodes.size()),
                  standing.leader.value_or(""), seen->plan.rpc(0), place.directory()});
@@ -271,6 +278,7 @@ Noun dev_noun() {
             {dev_up_command(), down_command(), rm_command(), list_command(), status_command(),
              env_command(), dev_logs_command()}};
   for (Command& command : dev_node_commands()) noun.commands.push_back(std::move(command));
+  for (Command& command : dev_chaos_commands()) noun.commands.push_back(std::move(command));
   return noun;
 }
 

@@ -42,6 +42,7 @@ Checked<std::vector<std::string>> resolve_nodes(Context& context, const dev::Pla
 /// The commands that stand in files of their own.
 Command dev_up_command();
 std::vector<Command> dev_node_commands();
+std::vector<Command> dev_chaos_commands();
 Command dev_logs_command();
 
 }  // namespace ledger::cli

@@ -11,6 +11,7 @@
 #include "cli/context.h"
 #include "cli/help.h"
 #include "cli/secrets.h"
+#include "completion.h"
 #include "dev_target.h"
 #include "io/lifeline.h"
 
@@ -82,6 +83,10 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_DFL);
 
   Out out;
+  if (!words.empty() && words[0] == "__complete") {
+    const Result<void> printed = out.print(complete({words.begin() + 1, words.end()}));
+    return printed && out.close() ? 0 : exit_code(Code::io);
+  }
   Report report(guess_style(words));
   Outcome outcome = 0;
   try {

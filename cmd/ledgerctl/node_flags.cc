@@ -46,8 +46,7 @@ Result<T> blame(Result<T> result, const Text& text) {
 /// Keys that would change how a node finds its cluster must not be passed over in silence.
 Result<void> refuse_later_keys(const Context& context) {
   if (!context.settings.config) return {};
-  for (const char* key :
-       {"node.enable_fault_injection", "tls.ca", "tls.cert", "tls.key", "tls.server_name"}) {
+  for (const char* key : {"tls.ca", "tls.cert", "tls.key", "tls.server_name"}) {
     if (const Config::Value* value = context.settings.config->find(key)) {
       return fail(Code::not_built, value->where + ": '" + key + "' is not in this version",
                   "take it out of the file");
@@ -239,6 +238,11 @@ Result<node::StartOptions> start_options(const Context& context) {
     options.stop_timeout = TRY(blame(parse_duration(text->where, text->text), *text));
   }
   TRY(take_formation(context, options));
+  const Config::Value* faults = context.settings.config
+                                    ? context.settings.config->find("node.enable_fault_injection")
+                                    : nullptr;
+  options.fault_injection =
+      context.args.has("--enable-fault-injection") || (faults && faults->texts[0] == "true");
   const Config::Value* reflection =
       context.settings.config ? context.settings.config->find("node.reflection") : nullptr;
   options.reflection =

@@ -15,6 +15,7 @@ Noun replay_noun();
 Noun segment_noun();
 Noun dev_noun();
 Noun health_noun();
+Noun completion_noun();
 Noun version_noun();
 Noun help_noun();
 

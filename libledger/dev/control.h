@@ -23,7 +23,7 @@ struct Request {
     pause,
     resume,
     grow,       ///< To `count` nodes.
-    partition,  ///< Each of `cuts` is cut off from the names there.
+    partition,  ///< The cuts of each node, and no others: lines as in its file `faults`.
     heal,
     down,
   };

@@ -69,7 +69,7 @@ void Fleet::add_member() {
     std::string_view rest = **cuts;
     while (!rest.empty()) {
       const std::string_view line = rest.substr(0, rest.find('\n'));
-      if (!line.empty()) member->partitioned_from.emplace_back(line);
+      if (!line.empty()) member->cuts.emplace_back(line);
       rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     }
   }
@@ -214,9 +214,10 @@ void Fleet::kill_all() {
   }
 }
 
-Result<void> Fleet::cut(Member& member, std::vector<std::string> from) {
-  TRY(replace_file(place_.node_faults(member.name), joined(from)));
-  member.partitioned_from = std::move(from);
+Result<void> Fleet::cut(Member& member, const std::vector<std::string>& lines) {
+  TRY(make_directories(place_.data_directory(member.name)));
+  TRY(replace_file(place_.node_faults(member.name), joined(lines)));
+  member.cuts = lines;
   if (member.child) member.child->signal(SIGHUP);
   return {};
 }
@@ -297,7 +298,10 @@ std::vector<NodeState> Fleet::states() const {
     node.restarts = member->life.restarts();
     node.started = member->started;
     node.last_exit = member->last_exit;
-    node.partitioned_from = member->partitioned_from;
+    // `n2`, `to n2`, `from n2`
+    for (const std::string& line : member->cuts) {
+      node.partitioned_from.push_back(line.substr(line.rfind(' ') + 1));
+    }
     all.push_back(std::move(node));
   }
   return all;

@@ -32,7 +32,7 @@ struct Member {
   std::string status;    ///< What it last said of itself: `leader term 4`.
   Time started;
   std::optional<NodeState::Ended> last_exit;
-  std::vector<std::string> partitioned_from;
+  std::vector<std::string> cuts;  ///< Lines of its file `faults`: `n2`, `to n3`.
 };
 
 /// Threads: one, the process's main thread: a node's life hangs on the thread that started it.
@@ -70,8 +70,8 @@ class Fleet {
   void resume(Member& member);
   /// SIGKILL to each group.
   void kill_all();
-  /// Cuts it off from these, and tells it. Errors: `io`, `no_space`.
-  Result<void> cut(Member& member, std::vector<std::string> from);
+  /// Cuts it off as these lines of its file say, and tells it. Errors: `io`, `no_space`.
+  Result<void> cut(Member& member, const std::vector<std::string>& lines);
 
   /// Takes what nodes have said.
   void take_notices();

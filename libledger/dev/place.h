@@ -17,7 +17,7 @@ namespace ledger::dev {
 ///     lock              held for the supervisor's whole life: the only truth about "running"
 ///     supervisor.log
 ///     nodes/n1/data/  nodes/n1/node.toml  nodes/n1/node.log  node.log.1  node.log.2
-///     nodes/n1/faults   who it is cut off from
+///     nodes/n1/data/faults   who it is cut off from
 ///
 /// The control socket lies elsewhere, since a socket's path holds 107 bytes.
 class Place {
@@ -36,7 +36,7 @@ class Place {
   std::string node_config(std::string_view node) const {
     return node_directory(node) + "/node.toml";
   }
-  std::string node_faults(std::string_view node) const { return node_directory(node) + "/faults"; }
+  std::string node_faults(std::string_view node) const { return data_directory(node) + "/faults"; }
 
   /// Whether a cluster was ever begun here.
   bool exists() const;

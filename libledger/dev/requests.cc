@@ -105,19 +105,18 @@ Result<void> Requests::act_on(const Request& request, Member& member) {
   return {};
 }
 
-/// Each node's new list of others; who is not named is left as he is, but healed by `heal`.
+/// The cuts that are asked for, and no others.
 Result<void> Requests::cut(One& one) {
   for (const auto& member : fleet_.members()) {
     if (one.request->kind == Kind::heal) fleet_.resume(*member);
     const auto found = one.request->cuts.find(member->name);
-    const bool named = found != one.request->cuts.end();
-    if (one.request->kind == Kind::partition && !named) continue;
-    std::vector<std::string> from = named ? found->second : std::vector<std::string>();
-    if (from == member->partitioned_from) continue;
+    const std::vector<std::string> lines =
+        found == one.request->cuts.end() ? std::vector<std::string>() : found->second;
+    if (lines == member->cuts) continue;
     if (member->life.state() == State::ready) {
       one.targets.push_back({member->name, member->starts, member->readies});
     }
-    TRY(fleet_.cut(*member, std::move(from)));
+    TRY(fleet_.cut(*member, lines));
   }
   return {};
 }

@@ -170,10 +170,10 @@ Result<void> clear_leftovers(const Place& place) {
     }
     for (const io::Descriptor& end : ends) io::wait_readable(end.get(), leftover_patience_ms);
   }
-  const std::optional<Plan> plan = TRY(load_plan(place));
-  if (!plan) return {};
+  const Result<std::optional<Plan>> plan = load_plan(place);
+  if (!plan || !*plan) return {};
   constexpr int step_ms = 20;
-  for (const std::string& node : plan->nodes) {
+  for (const std::string& node : (*plan)->nodes) {
     const std::string data = place.data_directory(node);
     // One that was started in the supervisor's last moment is recorded nowhere; it ends by itself.
     for (int waited = 0;; waited += step_ms) {

@@ -140,6 +140,7 @@ bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
     const std::lock_guard lock(gone_mutex_);
     if (gone_.contains(from)) return false;
   }
+  if (cuts_.from(from)) return true;
   const size_t bytes = bytes_of(messages);
   if (received_bytes_ + bytes > received_bytes_max) return true;
   received_bytes_ += bytes;
@@ -158,6 +159,7 @@ Result<std::vector<Entry>> Node::entries(const rpc::EntriesAsked& asked, size_t 
 
 std::vector<raft::Message> Node::outgoing(MemberId to, size_t bytes_max) {
   Result<std::vector<raft::Message>> messages = outbox_.take(to, bytes_max);
+  if (messages && cuts_.to(to)) messages->clear();
   if (messages) return *std::move(messages);
   mailbox_.post(Failed{std::move(messages).error()}, /*always=*/true);
   return {};
@@ -347,6 +349,7 @@ void Node::follow_members() {
   for (const raft::Member& member : others) ids.push_back(member.id);
   outbox_.keep(ids);
   told_configuration_ = configuration;
+  cuts_.set_members(others);
   peers_->set_members(std::move(others));
 }
 
@@ -365,6 +368,10 @@ void Node::begin_pull(const Pulling& pulling) {
     if (member.id != self_ && member.id != pulling.leader) sources.push_back(member.id);
   }
   const MemberId source = sources[pull_attempts_++ % sources.size()];
+  if (cuts_.to(source) || cuts_.from(source)) {
+    mailbox_.post(PullBroke{pulling.number}, /*always=*/true);
+    return;
+  }
   const auto take = [this, number = pulling.number](Result<std::vector<Entry>> batch,
                                                     const rpc::Peers::More& more) {
     if (!batch || batch->empty()) {

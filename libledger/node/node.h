@@ -13,6 +13,7 @@
 
 #include "io/clock.h"
 #include "log/log.h"
+#include "node/cuts.h"
 #include "node/journal.h"
 #include "node/mailbox.h"
 #include "node/metrics.h"
@@ -48,6 +49,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   ~Node() override;
 
   void start();
+
+  /// Whom it is cut off from: nobody, but in tests.
+  Cuts& cuts() { return cuts_; }
 
   /// Takes no more writes, and lets another lead, if there is one who can. Waits up to `patience`
   /// for that, and, where we are alone, for the answers to what was taken.
@@ -165,6 +169,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   // Shared with the threads that peers call from.
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
+  Cuts cuts_;
   std::mutex gone_mutex_;
   std::set<MemberId> gone_;  ///< Members that were, and are not any more.
 

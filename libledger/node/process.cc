@@ -106,6 +106,8 @@ class Process {
   std::string address() const;
   void tell_manager(const std::string& state);
   void reassure_manager(const rpc::NodeStatus* status);
+  void reload();
+  Result<void> read_cuts();
 
   const StartOptions options_;
   Journal journal_;
@@ -317,6 +319,7 @@ Result<bool> Process::find_cluster() {
     }
     reassure_manager(nullptr);
     const std::optional<int> number = signals_.wait(ask_peers_again);
+    if (number == SIGHUP) reload();
     if (number && number != SIGHUP) return false;
   }
 }
@@ -401,6 +404,7 @@ void Process::start_node() {
                       [this](std::string_view role, Term term) {
                         tell_manager(fmt::format("STATUS={} term {}", role, term.value));
                       }});
+  if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
   node_->start();
   server_->attach(*node_);
   server_->attach_peer(*node_);
@@ -457,7 +461,7 @@ Result<int> Process::wait() {
   for (;;) {
     const std::optional<int> number = signals_.wait(std::nullopt);
     if (number == SIGHUP) {
-      journal_.info("SIGHUP: nothing to read again");
+      reload();
       continue;
     }
     if (number == SIGTERM || number == SIGINT) break;
@@ -495,6 +499,28 @@ void Process::stop() {
   // Who still waits can't be answered otherwise, and would hold up the server.
   node_->stop();
   server_->stop(std::min<Duration>(farewell_patience, options_.stop_timeout / 4));
+}
+
+/// What SIGHUP asks for. Whoever sent it may wait until it is done.
+void Process::reload() {
+  tell_manager("RELOADING=1");
+  if (!options_.fault_injection) journal_.info("SIGHUP: nothing to read again");
+  if (const Result<void> read = read_cuts(); !read) {
+    journal_.error(read.error().message + ": what was cut stays so");
+  }
+  tell_manager("READY=1");
+}
+
+Result<void> Process::read_cuts() {
+  if (!options_.fault_injection || !node_) return {};
+  constexpr size_t bytes_max = 64 << 10;
+  Result<std::string> text = io::read_file(*disk_, "faults", bytes_max);
+  if (!text && text.error().code == Code::no_such_file) text = "";
+  const std::string lines = TRY(std::move(text));
+  Cuts::Named cuts = TRY(Cuts::parse(lines));
+  if (!cuts.empty()) journal_.warning(fmt::format("cut off from {} on purpose", cuts.size()));
+  node_->cuts().set(std::move(cuts));
+  return {};
 }
 
 void Process::tell_manager(const std::string& state) {

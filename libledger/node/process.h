@@ -33,6 +33,8 @@ struct StartOptions {
   Duration stop_timeout = std::chrono::seconds(8);
   Level log_level = Level::info;
   std::optional<LogFormat> log_format;
+  /// Obey the file `faults` in the directory: who this node is cut off from (cuts.h). For tests.
+  bool fault_injection = false;
   std::string version;  ///< Of the program, for those who ask.
 };
 

@@ -7,11 +7,10 @@ namespace ledger::cli {
 namespace {
 
 constexpr auto later_commands = std::to_array<std::string_view>({
-    "log checkpoint", "log diff",        "log redact",    "account set",    "account close",
-    "account reopen", "account history", "tx settle",     "tx reverse",     "tx import",
-    "tx explain",     "tx prove",        "prove check",   "replay what-if", "backup create",
-    "backup verify",  "backup restore",  "dev partition", "dev heal",       "tls init",
-    "bench",          "doctor",          "completion",
+    "log checkpoint", "log diff",        "log redact",  "account set",    "account close",
+    "account reopen", "account history", "tx settle",   "tx reverse",     "tx import",
+    "tx explain",     "tx prove",        "prove check", "replay what-if", "backup create",
+    "backup verify",  "backup restore",  "tls init",    "bench",          "doctor",
 });
 
 struct LaterFlag {
@@ -24,7 +23,6 @@ constexpr auto later_flags = std::to_array<LaterFlag>({
     {"", "--tls-cert"},
     {"", "--tls-key"},
     {"", "--tls-server-name"},
-    {"node start", "--enable-fault-injection"},
     {"node start", "--check"},
     {"account show", "--at"},
     {"account show", "--effective"},

@@ -54,6 +54,7 @@ Examples:
   LEDGERCTL_OUTPUT=json ledgerctl account list
 
   LEDGERCTL_ENDPOINT  rpc addresses of members, as --endpoint
+  LEDGERCTL_DEV       a dev cluster by name, as --dev
   LEDGERCTL_TIMEOUT   the deadline of ordinary commands, as --timeout
   LEDGERCTL_OUTPUT    text or json, as --output
   LEDGERCTL_CONFIG    the configuration file, as --config

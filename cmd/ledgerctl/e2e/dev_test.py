@@ -227,6 +227,48 @@ def every_shell_takes_the_environment():
             check(done.stdout.strip() == endpoint, f"{shell}: {done.stdout}{done.stderr}")
 
 
+def nodes_that_are_cut_off_do_not_hear_each_other():
+    with Home() as home:
+        home.up()
+        old = home.leader()
+        others = ",".join(sorted(set(home.nodes()) - {old}))
+        check(home.run("dev", "partition", "leader") == f"{old} | {others}\n", "dev partition")
+        row = home.nodes()[old]
+        check(sorted(row["partitioned_from"]) == others.split(","), f"{row}")
+        check(f"(partitioned from {others})" in home.run("dev", "status"), "dev status shows it")
+        minority = row["rpc"]
+        majority = ",".join(node["rpc"] for node in home.nodes().values() if node["rpc"] != minority)
+        home.run("-e", majority, "health", "--wait", "--nodes", "2")
+        home.run("-e", majority, "log", "append", "with the majority")
+        # Clients reach the minority, which can promise nothing.
+        done = home.result("-e", minority, "-t", "2s", "log", "append", "with the minority")
+        check(done.returncode in (69, 75) or done.stdout == "1\n", f"{done}")
+        check(home.run("-e", minority, "log", "read", "--values", "--stale") == "",
+              "the minority has heard of it")
+        # Who is started again is cut off again.
+        home.run("dev", "restart", old)
+        check(home.run("-e", minority, "log", "read", "--values", "--stale") == "",
+              "a restart heals")
+        names = home.run("dev", "heal").split()
+        check(sorted(names) == sorted(home.nodes()), f"dev heal: {names}")
+        home.run("health", "--wait", "--nodes", "3")
+        check(home.run("-e", minority, "log", "read", "--values").startswith("with the majority\n"),
+              "healed")
+        check(home.nodes()[old]["partitioned_from"] == [], "healed")
+        check(home.run("dev", "heal") == "", "dev heal twice")
+
+        # One who is not heard loses his followers, and hears of the next leader.
+        leader = home.leader()
+        home.run("dev", "partition", "leader", "--one-way")
+        until(lambda: any(row["role"] == "leader" and row["name"] != leader
+                          for row in home.nodes().values()), "another leads")
+        home.run("dev", "heal")
+        home.run("health", "--wait", "--nodes", "3")
+        home.failed(64, "usage", "dev", "partition", "n1,n2", "n2,n3")
+        home.failed(64, "usage", "dev", "partition", "all")
+        home.failed(66, "no_such_node", "dev", "partition", "n9")
+
+
 def logs_are_followed_across_a_restart():
     with Home() as home:
         home.up("--nodes", "1")
@@ -259,6 +301,7 @@ def main():
                  a_failed_start_names_the_node_and_leaves_nothing,
                  without_a_flag_the_only_running_cluster_is_meant,
                  every_shell_takes_the_environment,
+                 nodes_that_are_cut_off_do_not_hear_each_other,
                  logs_are_followed_across_a_restart):
         if len(os.sys.argv) > 1 and not re.search(os.sys.argv[1], test.__name__):
             continue
