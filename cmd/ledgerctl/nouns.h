@@ -14,6 +14,7 @@ Noun tx_noun();
 Noun replay_noun();
 Noun segment_noun();
 Noun health_noun();
+Noun bench_noun();
 Noun version_noun();
 Noun help_noun();
 

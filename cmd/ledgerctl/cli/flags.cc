@@ -13,8 +13,8 @@ constexpr auto later_commands = std::to_array<std::string_view>({
     "backup create", "backup verify",  "backup restore",  "dev up",      "dev down",
     "dev rm",        "dev list",       "dev status",      "dev env",     "dev logs",
     "dev start",     "dev stop",       "dev kill",        "dev restart", "dev pause",
-    "dev resume",    "dev partition",  "dev heal",        "tls init",    "bench",
-    "doctor",        "completion",
+    "dev resume",    "dev partition",  "dev heal",        "tls init",    "doctor",
+    "completion",
 });
 
 struct LaterFlag {

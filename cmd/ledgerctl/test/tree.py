@@ -74,7 +74,7 @@ for noun in {p.split(" ")[0] for p in paths if " " in p}:
 later = """member join,log checkpoint,log diff,log redact,account set,account close,account reopen,account history,tx settle,
 tx reverse,tx import,tx explain,tx prove,prove check,replay what-if,backup create,backup verify,
 backup restore,dev up,dev down,dev rm,dev list,dev status,dev env,dev logs,dev start,dev stop,dev kill,
-dev restart,dev pause,dev resume,dev partition,dev heal,tls init,bench,doctor,completion"""
+dev restart,dev pause,dev resume,dev partition,dev heal,tls init,doctor,completion"""
 for name in later.replace("\n", "").split(","):
     assert name not in paths, name
     done = run(*name.split(" "), "--whatever", "-o", "json")
