@@ -1,12 +1,12 @@
-// One node from outside: appends and reads over gRPC, durable, beside a probe of the same disk.
+// A cluster from outside, of one node and of three: appends and reads over gRPC, durable, beside a
+// probe of the same disk.
 //
 // Starts the real program in a temporary directory, measures, and prints a table. Rates depend on
 // the machine and on its neighbours; the ratios to the probe of the same run are what counts.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
-#include <signal.h>
-#include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,20 +16,19 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <thread>
 
 #include "base/crc32c.h"
 #include "base/record.h"
 #include "log/v1/log.grpc.pb.h"
+#include "rpc/client.h"
 #include "rpc/limits.h"
 #include "rpc/process.h"
+#include "throwaway.h"
 
 using namespace ledger;
 using Clock = std::chrono::steady_clock;
-
-extern char** environ;
 
 namespace {
 
@@ -68,80 +67,6 @@ class Records {
     return state_ ^= state_ << 17;
   }
   uint64_t state_ = static_cast<uint64_t>(Clock::now().time_since_epoch().count()) | 1;
-};
-
-/// Starts `program` with `arguments`; its standard output goes to `out`.
-pid_t spawn(const std::string& program, std::vector<std::string> arguments, int out) {
-  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-  pid_t pid = 0;
-  if (posix_spawn(&pid, program.c_str(), &actions, nullptr, argv.data(), environ) != 0) {
-    give_up("cannot start " + program);
-  }
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
-
-/// `ledgerctl node start` in `directory`, ready for writes; stopped at the end.
-class Program {
- public:
-  Program(const std::string& program, const std::string& directory) {
-    int out[2];
-    if (pipe2(out, O_CLOEXEC) != 0) give_up("no pipe");
-    pid_ = spawn(program,
-                 {"node", "start", "--data-dir", directory + "/n1", "--name", "n1", "--listen",
-                  "127.0.0.1:0", "--bootstrap", "--log-level", "warn"},
-                 out[1]);
-    close(out[1]);
-    std::string line;
-    for (char c = 0; read(out[0], &c, 1) == 1 && c != '\n';) line.push_back(c);
-    const size_t start = line.find("\"rpc\":\"");
-    if (start == std::string::npos) give_up("the node did not start");
-    close(out[0]);
-    address_ = line.substr(start + 7, line.find('"', start + 7) - start - 7);
-    const pid_t health =
-        spawn(program, {"health", "--wait", "--quiet", "-e", address_}, STDOUT_FILENO);
-    int status = 0;
-    waitpid(health, &status, 0);
-    if (status != 0) {
-      kill(pid_, SIGKILL);
-      give_up("the node does not become ready");
-    }
-  }
-  ~Program() {
-    kill(pid_, SIGTERM);
-    waitpid(pid_, nullptr, 0);
-  }
-
-  const std::string& address() const { return address_; }
-
-  double rss_mb() const {
-    std::ifstream status(fmt::format("/proc/{}/status", pid_));
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("VmRSS:")) return std::stod(line.substr(6)) / 1024;
-    }
-    return 0;
-  }
-  /// User and system time so far.
-  double cpu_seconds() const {
-    std::ifstream stat(fmt::format("/proc/{}/stat", pid_));
-    std::string all((std::istreambuf_iterator<char>(stat)), {});
-    all.erase(0, all.rfind(')') + 2);
-    std::istringstream fields(all);
-    std::string skip;
-    for (int i = 0; i < 11; ++i) fields >> skip;
-    double user = 0, system = 0;
-    fields >> user >> system;
-    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
-  }
-
- private:
-  pid_t pid_ = 0;
-  std::string address_;
 };
 
 /// MB/s of 1 MiB writes with a sync each into a zero-filled file, and syncs/s of 4 KiB ones.
@@ -291,55 +216,96 @@ double read_stream(logpb::v1::Log::Stub& stub) {
   return static_cast<double>(read) / seconds_since(start);
 }
 
+/// User and system time of this process so far.
+double own_cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+/// Waits until the cluster has one.
+std::string leader_of(const cli::Throwaway& cluster) {
+  auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
+                                     .patience = {.limit = std::chrono::seconds(30)},
+                                     .verbose = {}});
+  if (!client) give_up(client.error().message);
+  const auto leader = (*client)->leader();
+  if (!leader) {
+    if (const auto running = cluster.check(); !running) give_up(running.error().message);
+    give_up(leader.error().message);
+  }
+  return leader->leader;
+}
+
+/// What is measured of one cluster, beside what the disk alone does.
+void run(const std::string& program, size_t nodes) {
+  // Before gRPC has threads: it forks.
+  auto started = cli::Throwaway::start(program, nodes);
+  if (!started) give_up(started.error().message);
+  const cli::Throwaway& cluster = **started;
+  rpc::prepare_process();
+  const std::string leader = leader_of(cluster);
+  const auto [disk_mb, disk_syncs] = probe_disk(cluster.directory(0));
+  const auto stub = connect(leader);
+  append_unary(*stub, 1, 10);
+  fmt::print("{} node{}\n", nodes, nodes == 1 ? "" : "s");
+  fmt::print("  disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
+             disk_mb, disk_syncs);
+  fmt::print("  idle node                  {:10.1f} MB RSS\n", cluster.rss_mb());
+
+  // All processes: the nodes, and this one, which is the clients.
+  const auto cpu = [&] { return cluster.cpu_seconds() + own_cpu_seconds(); };
+  const Unary one = append_unary(*stub, 1, 2000);
+  fmt::print(
+      "  1 caller, 1 record         {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us ({:.2f} of the "
+      "probe's syncs)\n",
+      one.rate, one.p50_us, one.p99_us, one.rate / disk_syncs);
+  double before = cpu();
+  constexpr int calls = 40'000;
+  const Unary many = append_unary(*stub, 64, calls);
+  fmt::print(
+      "  64 callers, 1 record each  {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us, {:.1f} us "
+      "CPU a record\n",
+      many.rate, many.p50_us, many.p99_us, (cpu() - before) / calls * 1e6);
+  before = cpu();
+  constexpr uint32_t messages = 2000;
+  constexpr double records = messages * 1000.0;
+  const double rate = append_stream(*stub, messages);
+  fmt::print(
+      "  streamed, 1000 a message   {:10.0f} /s     {:.0f} MB/s ({:.2f} of the probe), "
+      "{:.2f} us CPU a record\n",
+      rate, rate * 148 / 1e6, rate * 148 / 1e6 / disk_mb, (cpu() - before) / records * 1e6);
+  before = cpu();
+  const double read = read_stream(*stub);
+  fmt::print("  read back                  {:10.0f} /s     {:.2f} us CPU a record\n", read,
+             (cpu() - before) / records * 1e6);
+  uint64_t bytes = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(cluster.directory(0) + "/segments")) {
+    bytes += entry.file_size();
+  }
+  fmt::print("  after it                   {:10.1f} MB RSS, segments {:.1f} bytes a record\n",
+             cluster.rss_mb(), static_cast<double>(bytes) / (records + calls + 2010));
+}
+
 }  // namespace
 
 int main() {
   setvbuf(stdout, nullptr, _IOLBF, 0);
-  rpc::prepare_process();
   const char* program = std::getenv("LEDGERCTL");
   if (program == nullptr) give_up("LEDGERCTL names no program");
-  const char* base = std::getenv("TMPDIR");
-  std::string directory = std::string(base ? base : "/tmp") + "/ledgerctl-bench-XXXXXX";
-  if (mkdtemp(directory.data()) == nullptr) give_up("no temporary directory");
-  {
-    const auto [disk_mb, disk_syncs] = probe_disk(directory);
-    fmt::print("disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
-               disk_mb, disk_syncs);
-    const Program node(program, directory);
-    const auto stub = connect(node.address());
-    append_unary(*stub, 1, 10);
-    fmt::print("idle node                  {:10.1f} MB RSS\n", node.rss_mb());
-
-    const Unary one = append_unary(*stub, 1, 2000);
-    fmt::print(
-        "1 caller, 1 record         {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us ({:.2f} of "
-        "the probe's syncs)\n",
-        one.rate, one.p50_us, one.p99_us, one.rate / disk_syncs);
-    double cpu = node.cpu_seconds();
-    const Unary many = append_unary(*stub, 64, 40'000);
-    fmt::print(
-        "64 callers, 1 record each  {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us, node {:.1f} "
-        "us CPU a record\n",
-        many.rate, many.p50_us, many.p99_us, (node.cpu_seconds() - cpu) / 40'000 * 1e6);
-    cpu = node.cpu_seconds();
-    constexpr uint32_t messages = 2000;
-    const double rate = append_stream(*stub, messages);
-    fmt::print(
-        "streamed, 1000 a message   {:10.0f} /s     {:.0f} MB/s ({:.2f} of the probe), node "
-        "{:.2f} us CPU a record\n",
-        rate, rate * 148 / 1e6, rate * 148 / 1e6 / disk_mb,
-        (node.cpu_seconds() - cpu) / (messages * 1000.0) * 1e6);
-    cpu = node.cpu_seconds();
-    const double read = read_stream(*stub);
-    fmt::print("read back                  {:10.0f} /s     node {:.2f} us CPU a record\n", read,
-               (node.cpu_seconds() - cpu) / (messages * 1000.0) * 1e6);
-    uint64_t bytes = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(directory + "/n1/segments")) {
-      bytes += entry.file_size();
+  // Each in a process of its own: the second must be started before there are threads, too.
+  for (const size_t nodes : {1, 3}) {
+    const pid_t child = fork();
+    if (child == 0) {
+      run(program, nodes);
+      return 0;
     }
-    fmt::print("after it                   {:10.1f} MB RSS, segments {:.1f} bytes a record\n",
-               node.rss_mb(), static_cast<double>(bytes) / (messages * 1000.0 + 42'010));
+    int status = 0;
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) return 1;
   }
-  std::filesystem::remove_all(directory);
   return 0;
 }

@@ -16,6 +16,7 @@ Noun segment_noun();
 Noun dev_noun();
 Noun health_noun();
 Noun completion_noun();
+Noun bench_noun();
 Noun version_noun();
 Noun help_noun();
 

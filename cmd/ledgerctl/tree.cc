@@ -5,9 +5,9 @@ namespace ledger::cli {
 
 const std::vector<Noun>& tree() {
   static const std::vector<Noun> nouns = {
-      node_noun(),       member_noun(),  log_noun(),     asset_noun(), account_noun(),
-      tx_noun(),         replay_noun(),  segment_noun(), dev_noun(),   health_noun(),
-      completion_noun(), version_noun(), help_noun(),
+      node_noun(),  member_noun(),     log_noun(),     asset_noun(), account_noun(),
+      tx_noun(),    replay_noun(),     segment_noun(), dev_noun(),   health_noun(),
+      bench_noun(), completion_noun(), version_noun(), help_noun(),
   };
   return nouns;
 }

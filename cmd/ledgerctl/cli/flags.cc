@@ -10,7 +10,7 @@ constexpr auto later_commands = std::to_array<std::string_view>({
     "log checkpoint", "log diff",        "log redact",  "account set",    "account close",
     "account reopen", "account history", "tx settle",   "tx reverse",     "tx import",
     "tx explain",     "tx prove",        "prove check", "replay what-if", "backup create",
-    "backup verify",  "backup restore",  "tls init",    "bench",          "doctor",
+    "backup verify",  "backup restore",  "tls init",    "doctor",
 });
 
 struct LaterFlag {

@@ -1,0 +1,231 @@
+#include "throwaway.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <sstream>
+
+#include "io/system_clock.h"
+
+namespace ledger::cli {
+namespace {
+
+constexpr int start_patience_ms = 30'000;
+constexpr int stop_patience_ms = 10'000;
+constexpr int poll_ms = 10;
+
+Result<void> failed(const char* call) {
+  return fail(Code::io, fmt::format("{}: {}", call, std::strerror(errno)), "see errno(3)");
+}
+
+std::string node_name(size_t node) {
+  return fmt::format("n{}", node + 1);
+}
+
+sockaddr_in ipv4(const std::string& host, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  inet_pton(AF_INET, host.c_str(), &address.sin_addr);
+  return address;
+}
+
+bool listens(const std::string& endpoint) {
+  const size_t colon = endpoint.find(':');
+  const sockaddr_in address =
+      ipv4(endpoint.substr(0, colon), static_cast<uint16_t>(std::stoi(endpoint.substr(colon + 1))));
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected =
+      fd >= 0 && connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  if (fd >= 0) close(fd);
+  return connected;
+}
+
+/// A port that nobody uses, on a loopback address that hardly anybody else draws.
+std::optional<std::string> free_address() {
+  io::SystemRandom random;
+  const uint64_t drawn = random.number();
+  const auto byte = [&](int shift) { return (drawn >> shift) % 254 + 1; };
+  const std::string host = fmt::format("127.{}.{}.{}", byte(8), byte(24), byte(40));
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = ipv4(host, 0);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool bound =
+      fd >= 0 && bind(fd, generic, size) == 0 && getsockname(fd, generic, &size) == 0;
+  if (fd >= 0) close(fd);
+  if (!bound) return std::nullopt;
+  return fmt::format("{}:{}", host, ntohs(address.sin_port));
+}
+
+/// Fields of /proc/PID/stat from the third on.
+std::vector<std::string> stat_fields(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  std::string all((std::istreambuf_iterator<char>(file)), {});
+  const size_t end = all.rfind(')');
+  if (end == std::string::npos) return {};
+  std::istringstream fields(all.substr(end + 1));
+  return {std::istream_iterator<std::string>(fields), {}};
+}
+
+/// In the child: becomes the node. Returns where it can't.
+void become(const std::string& program, const std::vector<std::string>& arguments, int log,
+            pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) return;  // It ended before it was asked to tell.
+  setpgid(0, 0);
+  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+  dup2(nothing, 0);
+  dup2(nothing, 1);
+  dup2(log, 2);
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  execv(program.c_str(), argv.data());
+}
+
+/// Waits for the end of a child.
+bool ends_within(pid_t pid, int patience_ms) {
+  const int watched = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+  if (watched < 0) return true;
+  pollfd ended{watched, POLLIN, 0};
+  const bool in_time = poll(&ended, 1, patience_ms) > 0;
+  close(watched);
+  return in_time;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Throwaway>> Throwaway::start(const std::string& program, size_t count) {
+  const char* base = std::getenv("TMPDIR");
+  std::string work = std::string(base && *base ? base : "/tmp") + "/ledgerctl-bench-XXXXXX";
+  if (mkdtemp(work.data()) == nullptr) TRY(failed("mkdtemp"));
+  std::unique_ptr<Throwaway> cluster(new Throwaway(work));
+  std::string peers;
+  for (size_t node = 0; node < count; ++node) {
+    const std::optional<std::string> address = free_address();
+    if (!address) TRY(failed("bind"));
+    cluster->endpoints_.push_back(*address);
+    peers += fmt::format("{}{}={}", node == 0 ? "" : ",", node_name(node), *address);
+  }
+  for (size_t node = 0; node < count; ++node) TRY(cluster->spawn(program, node, peers));
+  TRY(cluster->wait_until_listening());
+  return cluster;
+}
+
+Result<void> Throwaway::spawn(const std::string& program, size_t node, const std::string& peers) {
+  const std::string& address = endpoints_[node];
+  std::vector<std::string> arguments = {"ledgerctl",
+                                        "node",
+                                        "start",
+                                        "--data-dir",
+                                        directory(node),
+                                        "--name",
+                                        node_name(node),
+                                        "--listen",
+                                        address,
+                                        "--http",
+                                        address.substr(0, address.find(':')) + ":0",
+                                        "--log-level",
+                                        "warn",
+                                        "--log-format",
+                                        "text"};
+  if (endpoints_.size() == 1) {
+    arguments.emplace_back("--bootstrap");
+  } else {
+    arguments.insert(arguments.end(),
+                     {"--peers", peers, "--bootstrap-expect", std::to_string(endpoints_.size())});
+  }
+  const int log =
+      open((directory(node) + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    become(program, arguments, log, parent);
+    _exit(127);
+  }
+  if (log >= 0) close(log);
+  if (pid < 0) return failed("fork");
+  pids_.push_back(pid);
+  return {};
+}
+
+Result<void> Throwaway::wait_until_listening() const {
+  for (const std::string& endpoint : endpoints_) {
+    for (int waited_ms = 0; !listens(endpoint); waited_ms += poll_ms) {
+      TRY(check());
+      if (waited_ms >= start_patience_ms) {
+        return fail(Code::not_ready, fmt::format("{} does not listen after 30s", endpoint),
+                    "the machine is very busy: try again");
+      }
+      poll(nullptr, 0, poll_ms);
+    }
+  }
+  return {};
+}
+
+Throwaway::~Throwaway() {
+  for (const pid_t pid : pids_) kill(pid, SIGTERM);
+  for (const pid_t pid : pids_) {
+    if (!ends_within(pid, stop_patience_ms)) kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+  }
+  std::error_code ignored;  // What can't be removed stays in /tmp.
+  std::filesystem::remove_all(work_, ignored);
+}
+
+std::string Throwaway::directory(size_t node) const {
+  return work_ + "/" + node_name(node);
+}
+
+Result<void> Throwaway::check() const {
+  for (size_t node = 0; node < pids_.size(); ++node) {
+    siginfo_t info{};
+    const int flags = WEXITED | WNOHANG | WNOWAIT;
+    if (waitid(P_PID, static_cast<id_t>(pids_[node]), &info, flags) != 0 || info.si_pid == 0) {
+      continue;
+    }
+    std::ifstream log(directory(node) + ".log");
+    std::string last;
+    for (std::string line; std::getline(log, line);) last = line;
+    return fail(Code::not_ready,
+                fmt::format("node {} of the throw-away cluster ended: {}", node_name(node),
+                            last.empty() ? "it said nothing" : last),
+                "start one with 'ledgerctl node start' to see more");
+  }
+  return {};
+}
+
+double Throwaway::cpu_seconds() const {
+  double ticks = 0;
+  for (const pid_t pid : pids_) {
+    const std::vector<std::string> fields = stat_fields(pid);
+    if (fields.size() > 12) ticks += std::stod(fields[11]) + std::stod(fields[12]);
+  }
+  return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+double Throwaway::rss_mb() const {
+  const std::vector<std::string> fields = stat_fields(pids_.at(0));
+  return fields.size() > 21
+             ? std::stod(fields[21]) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20)
+             : 0;
+}
+
+}  // namespace ledger::cli
