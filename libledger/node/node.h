@@ -17,6 +17,7 @@
 #include "node/mailbox.h"
 #include "node/outbox.h"
 #include "node/replica.h"
+#include "node/scrubbing.h"
 #include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
@@ -46,6 +47,13 @@ class Node : public rpc::Node, public rpc::PeerNode {
 
   void start();
 
+  /// Before `start`: the disk thread reads all sealed segments on this disk, which must outlive us,
+  /// once in a while, and calls `damaged` with what it finds.
+  void scrub(io::Disk& disk, std::function<void(const Error&)> damaged);
+
+  /// Whether the cluster has no other member. Any thread.
+  bool alone() const { return alone_; }
+
   /// Lets another lead, if there is one who can; waits for that up to `patience`.
   void hand_over(Duration patience);
 
@@ -68,7 +76,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void change(rpc::Change change, rpc::Reply<rpc::Changed> reply) override;
 
   bool receive(MemberId from, std::vector<raft::Message> messages) override;
-  Result<std::vector<Entry>> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
+  Result<rpc::EntriesGiven> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
+  void confirm(rpc::Reply<rpc::Leading> reply) override;
   std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) override;
 
  private:
@@ -98,6 +107,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
     rpc::Change change;
     rpc::Reply<rpc::Changed> reply;
   };
+  struct AskLeading {
+    rpc::Reply<rpc::Leading> reply;
+  };
   struct Received {
     std::vector<raft::Message> messages;
     size_t bytes = 0;
@@ -117,7 +129,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange,
+  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange, AskLeading,
                              log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
@@ -130,6 +142,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void begin_pull(const Pulling& pulling);
   void see_to_hand_over();
   void drain();
+  bool wait_for_work();
+  void scrub_on();
   void report_room();
   void wake_disk();
   Now now() { return {clock_.now(), clock_.wall()}; }
@@ -151,6 +165,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   // Shared with the threads that peers call from.
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
+  std::atomic<bool> alone_ = true;
   std::mutex gone_mutex_;
   std::set<MemberId> gone_;  ///< Members that were, and are not any more.
 
@@ -167,7 +182,10 @@ class Node : public rpc::Node, public rpc::PeerNode {
   Term told_term_;
   bool told_ready_ = false;
 
-  bool told_full_ = false;  ///< The disk thread's.
+  // The disk thread's.
+  bool told_full_ = false;
+  std::function<void(const Error&)> damaged_;
+  std::optional<Scrubbing> scrubbing_;
 
   std::mutex disk_mutex_;
   std::condition_variable disk_work_;

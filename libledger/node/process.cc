@@ -15,12 +15,15 @@
 #include "io/system_clock.h"
 #include "log/damage.h"
 #include "log/log.h"
+#include "log/mend.h"
 #include "log/vote_file.h"
 #include "node/formation.h"
 #include "node/identity.h"
 #include "node/joiner.h"
+#include "node/mending.h"
 #include "node/node.h"
 #include "node/signals.h"
+#include "node/watched_log.h"
 #include "rpc/address.h"
 #include "rpc/server.h"
 
@@ -59,10 +62,12 @@ class Process {
 
   using Listening = std::function<void(const std::string& address)>;
 
-  /// False: a signal came before there was a cluster.
+  /// False: a signal came before there was a cluster, or a whole log.
   Result<bool> start(const Listening& listening);
   /// Waits for a signal or the end of the node, then stops everything.
   Result<int> wait();
+  /// After `wait`: the address where to begin again, since the log is to be mended.
+  const std::optional<std::string>& begins_again_at() const { return begins_again_at_; }
 
  private:
   Result<void> check_options() const;
@@ -81,7 +86,13 @@ class Process {
   Result<bool> find_cluster();
   Result<std::optional<Formation>> ask_peers();
   Result<void> begin(const Formation& formation);
+  Result<bool> open_or_mend();
+  Result<bool> mend();
   Result<void> open_log();
+  void found_damage(const Error& error);
+  std::optional<Error> damage() const;
+  Result<int> end_for_damage(const Error& damage);
+  Self self() const;
   void start_node();
   Result<int> end_of_node();
   void stop();
@@ -97,6 +108,7 @@ class Process {
   std::unique_ptr<io::PosixDisk> disk_;
   std::optional<io::DirectoryLock> lock_;
   Identity identity_;
+  std::unique_ptr<Mending> mending_;  ///< Calls may be in it as long as there is a server.
   std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
@@ -107,6 +119,12 @@ class Process {
   rpc::Introduction introduction_;
 
   Result<void> ended_;  ///< How the node's loop ended; written before `finish`.
+  std::atomic<bool> node_ended_ = false;
+
+  mutable std::mutex damage_mutex_;
+  std::optional<Error> damage_;  ///< The first that a reader met.
+  bool told_alone_ = false;      ///< Of it, that nobody can help.
+  std::optional<std::string> begins_again_at_;
 };
 
 Result<bool> Process::start(const Listening& listening) {
@@ -121,7 +139,7 @@ Result<bool> Process::start(const Listening& listening) {
     if (!contacts_.empty()) tell_manager("READY=1");
     if (!TRY(find_cluster())) return false;
   }
-  TRY(located(open_log()));
+  if (!TRY(located(open_or_mend()))) return false;
   start_node();
   tell_manager("READY=1");
   return true;
@@ -303,8 +321,10 @@ Result<void> Process::begin(const Formation& formation) {
 }
 
 Result<void> Process::open_log() {
-  log_ = TRY(log::Log::open(*disk_, random_, identity_.cluster,
-                            {.segment_bytes = options_.segment_bytes}));
+  log_ = std::make_unique<WatchedLog>(
+      TRY(log::Log::open(*disk_, random_, identity_.cluster,
+                         {.segment_bytes = options_.segment_bytes})),
+      [this](const Error& error) { found_damage(error); });
   const log::Recovered& recovered = log_->recovered();
   if (recovered.torn) {
     journal_.warning(
@@ -326,12 +346,6 @@ void Process::start_node() {
     const auto first = log_->read(Index(1), Index(2), entry_bytes_max);
     if (first && !first->empty()) introduction_.founding = first->front();
   }
-  const Self self{.id = identity_.member,
-                  .name = identity_.name,
-                  .cluster = identity_.cluster,
-                  .address = introduction().address,
-                  .version = options_.version,
-                  .hash_key = identity_.hash_key};
   std::vector<raft::Member> contacts;
   std::vector<std::string> addresses;
   for (const Contact& contact : contacts_) {
@@ -342,7 +356,7 @@ void Process::start_node() {
   }
   const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   node_ = std::make_unique<Node>(
-      self, *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
+      self(), *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
       std::move(contacts),
       Node::Hooks{.tell = tell,
                   .ready =
@@ -353,13 +367,97 @@ void Process::start_node() {
                   .done =
                       [this](Result<void> ended) {
                         ended_ = located(std::move(ended));
+                        node_ended_ = true;
                         signals_.finish();
                       }});
+  node_->scrub(*disk_, [this](const Error& error) { found_damage(error); });
   node_->start();
   server_->attach(*node_);
   server_->attach_peer(*node_);
   joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
   journal_.info(fmt::format("{} listens on {}", identity_.name, server_->address()));
+}
+
+Self Process::self() const {
+  return {.id = identity_.member,
+          .name = identity_.name,
+          .cluster = identity_.cluster,
+          .address = introduction().address,
+          .version = options_.version,
+          .hash_key = identity_.hash_key};
+}
+
+// ---- Damage. ----
+
+/// Opens the log, once it is whole. False: a signal came first.
+Result<bool> Process::open_or_mend() {
+  const bool requested = TRY(log::mend_requested(*disk_));
+  Result<void> opened;
+  if (!requested) {
+    opened = open_log();
+    if (opened) return true;
+    const Code code = opened.error().code;
+    if (code != Code::corrupt_segment && code != Code::offset_gap && code != Code::io) {
+      return tl::unexpected(opened.error());
+    }
+  }
+  const auto hooks = Mending::Hooks{
+      .tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
+      .done = [this] { signals_.finish(); }};
+  mending_ = TRY(Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), contacts_,
+                                hooks));
+  if (mending_->alone()) {
+    if (!requested) return tl::unexpected(opened.error());
+    TRY(mending_->look_alone());
+  } else if (!TRY(mend())) {
+    return false;
+  }
+  TRY(open_log());
+  return true;
+}
+
+/// Answers as one that mends, until the log is whole. False: a signal came first.
+Result<bool> Process::mend() {
+  server_->attach(*mending_);
+  server_->attach_peer(*mending_);
+  tell_manager("READY=1\nSTATUS=mending its log");
+  mending_->start();
+  for (;;) {
+    const std::optional<int> number = signals_.wait(std::nullopt);
+    if (number == SIGHUP) continue;
+    mending_->stop();
+    if (number != 0) {
+      journal_.info("stopping; what is damaged is mended at the next start");
+      return false;
+    }
+    tell_manager("STATUS=");
+    return mending_->outcome();
+  }
+}
+
+/// Any thread. Whoever reads is told by himself that he can't.
+void Process::found_damage(const Error& error) {
+  {
+    const std::lock_guard lock(damage_mutex_);
+    if (damage_) return;
+    damage_ = located(Result<void>(tl::unexpected(error))).error();
+  }
+  signals_.finish();
+}
+
+std::optional<Error> Process::damage() const {
+  const std::lock_guard lock(damage_mutex_);
+  return damage_;
+}
+
+/// Peers may have what we can't read: the run ends in good order, and a new one begins by mending.
+Result<int> Process::end_for_damage(const Error& damage) {
+  journal_.error(damage.message + ": the node stops, and mends its log");
+  const std::string address = server_->address();
+  stop();
+  TRY(log::request_mend(*disk_, damage));
+  begins_again_at_ = address;
+  return 0;
 }
 
 /// The node ended by itself: it never does without a reason.
@@ -385,7 +483,12 @@ Result<int> Process::wait() {
       continue;
     }
     if (number == SIGTERM || number == SIGINT) break;
-    return end_of_node();
+    const std::optional<Error> damage = this->damage();
+    if (damage && !node_->alone()) return end_for_damage(*damage);
+    if (node_ended_) return end_of_node();
+    if (damage && !std::exchange(told_alone_, true)) {
+      journal_.error(damage->message + ": no other member has it; " + damage->hint);
+    }
   }
   tell_manager("STOPPING=1");
   journal_.info("stopping");
@@ -425,9 +528,19 @@ void Process::tell_manager(const std::string& state) {
 
 Result<int> run(const StartOptions& options,
                 const std::function<void(const std::string& address)>& listening) {
-  Process process(options);
-  if (!TRY(process.start(listening))) return 0;
-  return process.wait();
+  std::optional<std::string> again_at;
+  for (;;) {
+    StartOptions now = options;
+    if (again_at) now.listen = *again_at;
+    Process process(now);
+    const auto heard = [&](const std::string& address) {
+      if (!again_at) listening(address);
+    };
+    if (!TRY(process.start(heard))) return 0;
+    const Result<int> code = process.wait();
+    if (!code || !process.begins_again_at()) return code;
+    again_at = process.begins_again_at();
+  }
 }
 
 }  // namespace ledger::node

@@ -72,7 +72,7 @@ class View {
 struct NodeStatus {
   std::string node;
   MemberId member;
-  std::string role;    ///< leader, follower, candidate.
+  std::string role;    ///< leader, follower, candidate, mending.
   std::string leader;  ///< Its rpc address; empty when unknown.
   Term term;
   Offset first_offset;
@@ -87,6 +87,7 @@ struct NodeStatus {
   bool ready = false;         ///< Has a leader and has applied what was committed when it started.
   std::string version;        ///< Of the program.
   std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
+  std::string mending = {};   ///< Its log is damaged: what it is about. Empty: it is not.
 };
 
 /// The configuration in force, and what the leader knows of its members.
