@@ -49,6 +49,11 @@ void judge_member(Health& health, const Roster& roster, const Roster::One& one,
         {"member_down", name, fmt::format("{} does not answer ({})", name, why)});
     return;
   }
+  if (!one.status->mending.empty()) {
+    if (voter) health.down.push_back(name);  // It neither votes nor acknowledges.
+    health.reasons.push_back({"member_mending", name, one.status->mending});
+    return;
+  }
   if (!one.status->no_space.empty()) {
     health.reasons.push_back({"no_space", name, one.status->no_space});
   }
@@ -91,7 +96,8 @@ void judge_count(Health& health, const Wanted& wanted) {
   if (!wanted.nodes) return;
   if (health.fit >= *wanted.nodes) {
     std::erase_if(health.reasons, [](const Reason& reason) {
-      return reason.code == "member_down" || reason.code == "member_lagging";
+      return reason.code == "member_down" || reason.code == "member_lagging" ||
+             reason.code == "member_mending";
     });
   } else if (health.up.size() < *wanted.nodes) {
     health.reasons.push_back(

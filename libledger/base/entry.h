@@ -38,6 +38,14 @@ struct Entry {
   }
 };
 
+/// Whether a log holds an entry that another log names by index and term. If it does, the two are
+/// equal up to there (Log Matching).
+enum class Match : uint8_t {
+  unknown,  ///< It has none there, or can't tell, or has another that is not committed.
+  holds,    ///< Yes.
+  differs,  ///< No, and what it has there is committed: the other log's entry is not.
+};
+
 /// Term and vote: a promise that must be durable before anybody hears of it.
 struct Vote {
   Term term;

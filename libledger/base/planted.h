@@ -38,6 +38,9 @@ namespace ledger {
   MISTAKE(answers_first_offset)     /* 57: all records of a batch get one offset */        \
   MISTAKE(clock_orders)             /* 44: a record is as late as the clock says */        \
   MISTAKE(stalled_follower_blocks)  /* 68: the leader waits for all */                     \
+  MISTAKE(voted_while_damaged)      /* 38: a damaged log is cut, and goes on */            \
+  MISTAKE(mend_given_uncommitted)   /* 36: all that a peer has is said to be committed */  \
+  MISTAKE(mend_any_confirms)        /* 39: whoever is asked says that it leads */          \
   MISTAKE(floor_ignored)            /* 62: more is taken than there is */                  \
   MISTAKE(one_leg_only)             /* 62: a debit without its credit */                   \
   MISTAKE(place_decides)            /* 61: the state depends on where it lies in memory */

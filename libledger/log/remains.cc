@@ -29,7 +29,9 @@ class Gathering {
       run.position = item.frame.position;
     }
     Remains::Run& run = runs.back();
-    add_point(run.points, before, item.frame.position);
+    Tip here = before;  // Behind a hole it is that of the entry before the hole.
+    here.index = entry.index - 1;
+    add_point(run.points, here, item.frame.position);
     if (run.terms.empty() || run.terms.back().term != entry.term) {
       run.terms.push_back({entry.index, entry.term});
     }

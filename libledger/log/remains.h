@@ -30,13 +30,6 @@ struct Hole {
   std::string path;              ///< The segment; it need not be there.
 };
 
-/// Whether a log holds an entry that another log names by index and term.
-enum class Match : uint8_t {
-  unknown,  ///< It has none there, or can't tell, or has another that is not committed.
-  holds,    ///< Yes: the two logs are equal up to there.
-  differs,  ///< No, and what it has there is committed: the other log's entry is not.
-};
-
 /// `entries 17 to 20, records from offset 53 on`.
 std::string describe(const Hole& hole);
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "node/answers.h"
+
 namespace ledger::node {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr size_t mailbox_events_max = 16'384;
 constexpr Duration full_disk_patience = std::chrono::seconds(1);
 /// More than this from others is dropped: what the loop can't keep up with is sent again anyhow.
 constexpr size_t received_bytes_max = 64 << 20;
+/// All sealed segments are read once in this time.
+constexpr Duration scrub_round = std::chrono::hours(24);
 /// How long after a pull broke another member is asked.
 constexpr Duration pull_patience = std::chrono::milliseconds(100);
 
@@ -148,13 +152,12 @@ bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
   return true;
 }
 
-Result<std::vector<Entry>> Node::entries(const rpc::EntriesAsked& asked, size_t bytes_max) {
-  const Index end = std::min(asked.end, Index(committed_) + 1);
-  if (asked.from < end) return log_.read(asked.from, end, bytes_max);
-  std::vector<Entry> one;
-  if (asked.term) one = TRY(log_.read(asked.from, asked.from + 1, bytes_max));
-  if (!one.empty() && one.front().term != *asked.term) one.clear();
-  return one;
+Result<rpc::EntriesGiven> Node::entries(const rpc::EntriesAsked& asked, size_t bytes_max) {
+  return give(log_, Index(committed_), asked, bytes_max);
+}
+
+void Node::confirm(rpc::Reply<rpc::Leading> reply) {
+  post(AskLeading{std::move(reply)});
 }
 
 std::vector<raft::Message> Node::outgoing(MemberId to, size_t bytes_max) {
@@ -202,6 +205,7 @@ Result<void> Node::turns() {
   const Now begin = now();
   turn_ = begin.instant;
   TRY(replica_.start(begin));
+  follow_members();  // Whoever finds damage must know whether there are others.
   std::vector<Event> events;
   Instant wake = clock_.now();
   Offset applied;
@@ -260,6 +264,10 @@ Result<void> Node::handle(Now now, Event event) {
           },
           [&](AskChange& asked) -> Result<void> {
             replica_.change(std::move(asked.change), std::move(asked.reply));
+            return {};
+          },
+          [&](AskLeading& asked) -> Result<void> {
+            node::confirm(replica_, log_, now, std::move(asked.reply));
             return {};
           },
           [&](log::Synced& synced) -> Result<void> {
@@ -345,6 +353,7 @@ void Node::follow_members() {
     if (member.id != self_) others.push_back(member);
   }
   if (configuration.members.empty()) others = contacts_;
+  alone_ = others.empty();
   std::vector<MemberId> ids;
   for (const raft::Member& member : others) ids.push_back(member.id);
   outbox_.keep(ids);
@@ -415,21 +424,7 @@ void Node::wake_disk() {
 
 void Node::drain() {
   for (;;) {
-    bool stops = false;
-    {
-      std::unique_lock lock(disk_mutex_);
-      const auto woken = [this] { return disk_has_work_ || disk_stops_; };
-      // With nothing to write, the next segment is prepared piece by piece; a full disk is tried
-      // again now and then, also while the present segment could take a little more: what is
-      // refused meanwhile wakes nobody.
-      if (log_.no_space()) {
-        disk_work_.wait_for(lock, full_disk_patience, woken);
-      } else if (!log_.has_preparation()) {
-        disk_work_.wait(lock, woken);
-      }
-      disk_has_work_ = false;
-      stops = disk_stops_;
-    }
+    const bool stops = wait_for_work();
     if (stops && (!log_.has_writes() || log_.waits_for_room())) return;
     const Instant before = clock_.now();
     Result<log::Synced> synced = log_.drain();
@@ -438,10 +433,53 @@ void Node::drain() {
       return;
     }
     report_room();
-    if (synced->index == Index()) continue;
-    synced->took = clock_.now() - before;
-    mailbox_.post(*synced, /*always=*/true);
+    if (synced->index != Index()) {
+      synced->took = clock_.now() - before;
+      mailbox_.post(*synced, /*always=*/true);
+    }
+    scrub_on();
   }
+}
+
+/// Waits until there is something to do for the disk thread. True: it is to end.
+bool Node::wait_for_work() {
+  std::unique_lock lock(disk_mutex_);
+  const auto woken = [this] { return disk_has_work_ || disk_stops_; };
+  // With nothing to write, the next segment is prepared piece by piece; a full disk is tried again
+  // now and then, also while the present segment could take a little more: what is refused
+  // meanwhile wakes nobody.
+  if (log_.no_space()) {
+    disk_work_.wait_for(lock, full_disk_patience, woken);
+  } else if (!log_.has_preparation()) {
+    if (scrubbing_) {
+      disk_work_.wait_for(lock, std::max(scrubbing_->next() - clock_.now(), Duration(0)), woken);
+    } else {
+      disk_work_.wait(lock, woken);
+    }
+  }
+  disk_has_work_ = false;
+  return disk_stops_;
+}
+
+void Node::scrub(io::Disk& disk, std::function<void(const Error&)> damaged) {
+  damaged_ = std::move(damaged);
+  scrubbing_.emplace(disk, scrub_round, clock_.now(), log_.size().second);
+}
+
+/// A slice is small, and what is written meanwhile waits for it no longer than for another write.
+void Node::scrub_on() {
+  if (!scrubbing_) return;
+  const Instant now = clock_.now();
+  if (now < scrubbing_->next()) return;
+  const Result<std::optional<log::Damage>> damage = scrubbing_->step(now, log_.size().second);
+  if (!damage) {
+    damaged_(damage.error());
+  } else if (*damage) {
+    damaged_((*damage)->error);
+  } else {
+    return;
+  }
+  scrubbing_.reset();  // Once is enough: who mends looks at everything.
 }
 
 void Node::report_room() {

@@ -19,6 +19,7 @@
 #include "node/metrics.h"
 #include "node/outbox.h"
 #include "node/replica.h"
+#include "node/scrubbing.h"
 #include "rpc/peer_ports.h"
 #include "rpc/ports.h"
 
@@ -50,6 +51,13 @@ class Node : public rpc::Node, public rpc::PeerNode {
 
   void start();
 
+  /// Before `start`: the disk thread reads all sealed segments on this disk, which must outlive us,
+  /// once in a while, and calls `damaged` with what it finds.
+  void scrub(io::Disk& disk, std::function<void(const Error&)> damaged);
+
+  /// Whether the cluster has no other member. Any thread.
+  bool alone() const { return alone_; }
+
   /// Whom it is cut off from: nobody, but in tests.
   Cuts& cuts() { return cuts_; }
 
@@ -79,7 +87,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void metrics(rpc::Reply<Metrics> reply);
 
   bool receive(MemberId from, std::vector<raft::Message> messages) override;
-  Result<std::vector<Entry>> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
+  Result<rpc::EntriesGiven> entries(const rpc::EntriesAsked& asked, size_t bytes_max) override;
+  void confirm(rpc::Reply<rpc::Leading> reply) override;
   std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) override;
 
  private:
@@ -112,6 +121,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
     rpc::Change change;
     rpc::Reply<rpc::Changed> reply;
   };
+  struct AskLeading {
+    rpc::Reply<rpc::Leading> reply;
+  };
   struct Received {
     std::vector<raft::Message> messages;
     size_t bytes = 0;
@@ -131,8 +143,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskMetrics,
-                             AskChange, log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
+  using Event =
+      std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskMetrics, AskChange,
+                   AskLeading, log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
   Result<void> turns();
@@ -147,6 +160,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void begin_pull(const Pulling& pulling);
   void see_to_hand_over();
   void drain();
+  bool wait_for_work();
+  void scrub_on();
   void report_room();
   void wake_disk();
   Now now() { return {clock_.now(), clock_.wall()}; }
@@ -170,6 +185,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
   Cuts cuts_;
+  std::atomic<bool> alone_ = true;
   std::mutex gone_mutex_;
   std::set<MemberId> gone_;  ///< Members that were, and are not any more.
 
@@ -193,7 +209,10 @@ class Node : public rpc::Node, public rpc::PeerNode {
   Term told_term_;
   bool told_ready_ = false;
 
-  bool told_full_ = false;  ///< The disk thread's.
+  // The disk thread's.
+  bool told_full_ = false;
+  std::function<void(const Error&)> damaged_;
+  std::optional<Scrubbing> scrubbing_;
 
   std::mutex disk_mutex_;
   std::condition_variable disk_work_;

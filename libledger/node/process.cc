@@ -16,15 +16,18 @@
 #include "io/system_clock.h"
 #include "log/damage.h"
 #include "log/log.h"
+#include "log/mend.h"
 #include "log/vote_file.h"
 #include "node/formation.h"
 #include "node/gossip.h"
 #include "node/http_port.h"
 #include "node/identity.h"
 #include "node/joiner.h"
+#include "node/mending.h"
 #include "node/node.h"
 #include "node/search.h"
 #include "node/signals.h"
+#include "node/watched_log.h"
 #include "rpc/address.h"
 #include "rpc/client.h"
 #include "rpc/server.h"
@@ -69,10 +72,12 @@ class Process {
 
   using Listening = std::function<void(const Listeners& listeners)>;
 
-  /// False: a signal came before there was a cluster.
+  /// False: a signal came before there was a cluster, or a whole log.
   Result<bool> start(const Listening& listening);
   /// Waits for a signal or the end of the node, then stops everything.
   Result<int> wait();
+  /// After `wait`: where to begin again, since the log is to be mended.
+  const std::optional<Listeners>& begins_again_at() const { return begins_again_at_; }
 
  private:
   Result<void> check_options() const;
@@ -97,13 +102,24 @@ class Process {
   }
   Result<bool> find_cluster();
   Result<void> begin(const Formation& formation);
+  Result<bool> open_or_mend();
+  Result<bool> mend();
   Result<void> open_log();
+  void found_damage(const Error& error);
+  std::optional<Error> damage() const;
+  Result<int> end_for_damage(const Error& damage);
+  Self self() const;
   void start_node();
   void observe_node();
   Result<int> end_of_node();
   void stop();
   rpc::Introduction introduction() const;
   std::string address() const;
+  Listeners listeners() const {
+    return {.rpc = server_->address(),
+            .http = http_->address(),
+            .gossip = gossip_ ? gossip_->address() : std::string()};
+  }
   void tell_manager(const std::string& state);
   void reassure_manager(const rpc::NodeStatus* status);
   void reload();
@@ -117,7 +133,8 @@ class Process {
   std::unique_ptr<io::PosixDisk> disk_;
   std::optional<io::DirectoryLock> lock_;
   Identity identity_;
-  std::unique_ptr<Gossip> gossip_;  ///< The server's calls may ask it to the end.
+  std::unique_ptr<Gossip> gossip_;    ///< The server's calls may ask it to the end.
+  std::unique_ptr<Mending> mending_;  ///< Calls may be in it as long as there is a server.
   std::unique_ptr<rpc::RpcServer> server_;
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
@@ -134,6 +151,12 @@ class Process {
 
   std::atomic<bool> stopping_ = false;  ///< Because somebody told us to.
   Result<void> ended_;                  ///< How the node's loop ended; written before `finish`.
+  std::atomic<bool> node_ended_ = false;
+
+  mutable std::mutex damage_mutex_;
+  std::optional<Error> damage_;  ///< The first that a reader met.
+  bool told_alone_ = false;      ///< Of it, that nobody can help.
+  std::optional<Listeners> begins_again_at_;
 };
 
 Result<bool> Process::start(const Listening& listening) {
@@ -143,16 +166,14 @@ Result<bool> Process::start(const Listening& listening) {
   TRY(located(identify()));
   TRY(listen());
   TRY(open_gossip());
-  listening({.rpc = server_->address(),
-             .http = http_->address(),
-             .gossip = gossip_ ? gossip_->address() : std::string()});
+  listening(listeners());
   if (!TRY(located(log::Log::exists(*disk_)))) {
     // The first of several nodes must not hold up whoever starts the others.
     if (!alone()) tell_manager("READY=1");
     if (!TRY(find_cluster())) return false;
   }
   http_->set_why_not("recovers the log");
-  TRY(located(open_log()));
+  if (!TRY(located(open_or_mend()))) return false;
   start_node();
   observe_node();
   tell_manager("READY=1");
@@ -346,8 +367,10 @@ Result<void> Process::begin(const Formation& formation) {
 }
 
 Result<void> Process::open_log() {
-  log_ = TRY(log::Log::open(*disk_, random_, identity_.cluster,
-                            {.segment_bytes = options_.segment_bytes}));
+  log_ =
+      std::make_unique<WatchedLog>(TRY(log::Log::open(*disk_, random_, identity_.cluster,
+                                                      {.segment_bytes = options_.segment_bytes})),
+                                   [this](const Error& error) { found_damage(error); });
   const log::Recovered& recovered = log_->recovered();
   if (recovered.torn) {
     journal_.warning(
@@ -369,13 +392,6 @@ void Process::start_node() {
     const auto first = log_->read(Index(1), Index(2), entry_bytes_max);
     if (first && !first->empty()) introduction_.founding = first->front();
   }
-  const Self self{.id = identity_.member,
-                  .name = identity_.name,
-                  .cluster = identity_.cluster,
-                  .address = introduction().address,
-                  .version = options_.version,
-                  .hash_key = identity_.hash_key,
-                  .http = http_->address()};
   std::vector<raft::Member> contacts;
   std::vector<std::string> addresses;
   for (const Contact& contact : contacts_) {
@@ -386,7 +402,7 @@ void Process::start_node() {
   }
   const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   node_ = std::make_unique<Node>(
-      self, *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
+      self(), *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
       std::move(contacts),
       Node::Hooks{.tell = tell,
                   .ready =
@@ -398,6 +414,7 @@ void Process::start_node() {
                   .done =
                       [this](Result<void> ended) {
                         ended_ = located(std::move(ended));
+                        node_ended_ = true;
                         if (!stopping_) signals_.finish();
                       },
                   .role =
@@ -405,6 +422,7 @@ void Process::start_node() {
                         tell_manager(fmt::format("STATUS={} term {}", role, term.value));
                       }});
   if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
+  node_->scrub(*disk_, [this](const Error& error) { found_damage(error); });
   node_->start();
   server_->attach(*node_);
   server_->attach_peer(*node_);
@@ -441,6 +459,94 @@ void Process::observe_node() {
                  .looked = [this](const rpc::NodeStatus& status) { reassure_manager(&status); }});
 }
 
+Self Process::self() const {
+  return {.id = identity_.member,
+          .name = identity_.name,
+          .cluster = identity_.cluster,
+          .address = introduction().address,
+          .version = options_.version,
+          .hash_key = identity_.hash_key,
+          .http = http_->address()};
+}
+
+// ---- Damage. ----
+
+/// Opens the log, once it is whole. False: a signal came first.
+Result<bool> Process::open_or_mend() {
+  const bool requested = TRY(log::mend_requested(*disk_));
+  Result<void> opened;
+  if (!requested) {
+    opened = open_log();
+    if (opened) return true;
+    const Code code = opened.error().code;
+    if (code != Code::corrupt_segment && code != Code::offset_gap && code != Code::io) {
+      return tl::unexpected(opened.error());
+    }
+  }
+  const auto hooks = Mending::Hooks{
+      .tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
+      .done = [this] { signals_.finish(); }};
+  mending_ = TRY(
+      Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), contacts_, hooks));
+  if (mending_->alone()) {
+    if (!requested) return tl::unexpected(opened.error());
+    TRY(mending_->look_alone());
+  } else if (!TRY(mend())) {
+    return false;
+  }
+  TRY(open_log());
+  return true;
+}
+
+/// Answers as one that mends, until the log is whole. False: a signal came first.
+Result<bool> Process::mend() {
+  http_->set_why_not("mends its log");
+  server_->attach(*mending_);
+  server_->attach_peer(*mending_);
+  tell_manager("READY=1\nSTATUS=mending its log");
+  mending_->start();
+  for (;;) {
+    const std::optional<int> number = signals_.wait(std::nullopt);
+    if (number == SIGHUP) {
+      reload();
+      continue;
+    }
+    mending_->stop();
+    if (number != 0) {
+      journal_.info("stopping; what is damaged is mended at the next start");
+      return false;
+    }
+    tell_manager("STATUS=");
+    return mending_->outcome();
+  }
+}
+
+/// Any thread. Whoever reads is told by himself that he can't.
+void Process::found_damage(const Error& error) {
+  {
+    const std::lock_guard lock(damage_mutex_);
+    if (damage_) return;
+    damage_ = located(Result<void>(tl::unexpected(error))).error();
+  }
+  signals_.finish();
+}
+
+std::optional<Error> Process::damage() const {
+  const std::lock_guard lock(damage_mutex_);
+  return damage_;
+}
+
+/// Peers may have what we can't read: the run ends in good order, and a new one begins by mending.
+Result<int> Process::end_for_damage(const Error& damage) {
+  journal_.error(damage.message + ": the node stops, and mends its log");
+  stopping_ = true;
+  const Listeners at = listeners();
+  stop();
+  TRY(log::request_mend(*disk_, damage));
+  begins_again_at_ = at;
+  return 0;
+}
+
 /// The node ended by itself: it never does without a reason.
 Result<int> Process::end_of_node() {
   const Result<void> ended = ended_;
@@ -465,7 +571,12 @@ Result<int> Process::wait() {
       continue;
     }
     if (number == SIGTERM || number == SIGINT) break;
-    return end_of_node();
+    const std::optional<Error> damage = this->damage();
+    if (damage && !node_->alone()) return end_for_damage(*damage);
+    if (node_ended_) return end_of_node();
+    if (damage && !std::exchange(told_alone_, true)) {
+      journal_.error(damage->message + ": no other member has it; " + damage->hint);
+    }
   }
   stopping_ = true;
   tell_manager("STOPPING=1");
@@ -545,9 +656,23 @@ void Process::reassure_manager(const rpc::NodeStatus* status) {
 
 Result<int> run(const StartOptions& options,
                 const std::function<void(const Listeners& listeners)>& listening) {
-  Process process(options);
-  if (!TRY(process.start(listening))) return 0;
-  return process.wait();
+  std::optional<Listeners> again_at;
+  for (;;) {
+    StartOptions now = options;
+    if (again_at) {
+      now.listen = again_at->rpc;
+      now.http = again_at->http;
+      if (now.gossip) now.gossip->listen = again_at->gossip;
+    }
+    Process process(now);
+    const auto heard = [&](const Listeners& listeners) {
+      if (!again_at) listening(listeners);
+    };
+    if (!TRY(process.start(heard))) return 0;
+    const Result<int> code = process.wait();
+    if (!code || !process.begins_again_at()) return code;
+    again_at = process.begins_again_at();
+  }
 }
 
 }  // namespace ledger::node

@@ -49,6 +49,10 @@ struct Listeners {
 /// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP and SIGPIPE
 /// are ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
+/// A node whose log is damaged mends it from the other members before it takes part, and answers
+/// meanwhile that it does. Where damage is found while it runs, all of it is taken down and begun
+/// again, in this process.
+///
 /// `listening` hears the addresses once all listeners answer; a node without a cluster then looks
 /// for one among its peers, however long that takes.
 ///

@@ -36,7 +36,8 @@ std::optional<int> Signals::wait(std::optional<Duration> patience) {
   if (read(signals_.get(), &info, sizeof info) == sizeof info) {
     return static_cast<int>(info.ssi_signo);
   }
-  if (ready[1].revents != 0) return 0;
+  uint64_t finished = 0;
+  if (read(finished_.get(), &finished, sizeof finished) == sizeof finished) return 0;
   return std::nullopt;
 }
 

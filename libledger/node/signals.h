@@ -16,10 +16,10 @@ class Signals {
  public:
   Signals();
 
-  /// Makes `wait` return 0.
+  /// Makes `wait` return 0, once.
   void finish();
 
-  /// The number of the next signal; 0 once `finish` was called; nothing when `patience` is over.
+  /// The number of the next signal; 0 after `finish`; nothing when `patience` is over.
   std::optional<int> wait(std::optional<Duration> patience);
 
  private:

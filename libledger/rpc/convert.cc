@@ -282,6 +282,7 @@ void to_message(const NodeStatus& status, logv1::StatusResponse& to) {
   to.set_cluster_id(status.cluster.bytes.data(), status.cluster.bytes.size());
   to.set_version(status.version);
   to.set_no_space(status.no_space);
+  to.set_mending(status.mending);
   to.set_member(status.member.value);
   to.set_http(status.http);
 }
@@ -409,6 +410,7 @@ Result<NodeStatus> from_message(const logv1::StatusResponse& from) {
   status.cluster = TRY(read_id(from.cluster_id()));
   status.version = from.version();
   status.no_space = from.no_space();
+  status.mending = from.mending();
   status.member = MemberId(from.member());
   status.http = from.http();
   return status;

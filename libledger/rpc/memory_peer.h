@@ -28,6 +28,14 @@ class MemoryPeer final : public PeerNode {
     const std::lock_guard lock(mutex_);
     log_ = std::move(log);
   }
+  void set_match(Match match) {
+    const std::lock_guard lock(mutex_);
+    match_ = match;
+  }
+  void set_leading(const Leading& leading) {
+    const std::lock_guard lock(mutex_);
+    leading_ = leading;
+  }
   /// What `entries` answers from now on, if anything.
   void fail_entries(std::optional<Error> error) {
     const std::lock_guard lock(mutex_);
@@ -81,7 +89,7 @@ class MemoryPeer final : public PeerNode {
     return true;
   }
 
-  Result<std::vector<Entry>> entries(const EntriesAsked& range, size_t bytes_max) override {
+  Result<EntriesGiven> entries(const EntriesAsked& range, size_t bytes_max) override {
     const std::lock_guard lock(mutex_);
     asked.push_back(range);
     changed_.notify_all();
@@ -94,7 +102,13 @@ class MemoryPeer final : public PeerNode {
       if (!given.empty() && bytes > bytes_max) break;
       given.push_back(entry);
     }
-    return given;
+    return EntriesGiven{std::move(given), Index(log_.size()), match_};
+  }
+
+  void confirm(Reply<Leading> reply) override {
+    const std::lock_guard lock(mutex_);
+    if (leading_) return reply(*leading_);
+    reply(tl::unexpected(Failure{{Code::no_leader, "it does not lead"}}));
   }
 
   std::vector<raft::Message> outgoing(MemberId to, size_t bytes_max) override {
@@ -119,6 +133,8 @@ class MemoryPeer final : public PeerNode {
   std::map<MemberId, std::deque<raft::Message>> waiting_;
   std::vector<Entry> log_;
   std::optional<Error> entries_error_;
+  Match match_ = Match::unknown;
+  std::optional<Leading> leading_;
 };
 
 /// Such a member with its server and its peers.

@@ -49,7 +49,7 @@ class BenchNode final : public PeerNode {
     heard.notify_all();
     return true;
   }
-  Result<std::vector<Entry>> entries(const EntriesAsked& range, size_t bytes_max) override {
+  Result<EntriesGiven> entries(const EntriesAsked& range, size_t bytes_max) override {
     std::vector<Entry> given;
     for (size_t bytes = 0; bytes < bytes_max; bytes += given.back().bytes().size()) {
       const Index index = given.empty() ? range.from : given.back().index + 1;
@@ -57,7 +57,10 @@ class BenchNode final : public PeerNode {
       given.push_back(log[index.value % log.size()]);
       given.back().index = index;
     }
-    return given;
+    return EntriesGiven{std::move(given), range.end, {}};
+  }
+  void confirm(Reply<Leading> reply) override {
+    reply(tl::unexpected(Failure{{Code::no_leader, "it does not lead"}}));
   }
   std::vector<raft::Message> outgoing(MemberId, size_t) override {
     const uint64_t count = std::min<uint64_t>(left, in_frame);

@@ -330,6 +330,19 @@ void to_message(const EntriesAsked& asked, peerv1::EntriesRequest& to) {
   if (asked.term) to.set_term(asked.term->value);
 }
 
+void to_message(const EntriesGiven& given, peerv1::EntriesResponse& to) {
+  to.clear_frame();
+  if (!given.entries.empty()) seal(encode_entries(given.entries), *to.mutable_frame());
+  to.set_committed(given.committed.value);
+  to.set_match(static_cast<uint32_t>(given.match));
+}
+
+void to_message(const Leading& leading, peerv1::ConfirmResponse& to) {
+  to.set_term(leading.term.value);
+  to.set_committed(leading.committed.value);
+  to.set_last_index(leading.last.value);
+}
+
 Result<Bytes> open(const peerv1::Frame& frame) {
   if (frame.body().size() > frame_body_bytes_max) {
     return bad("a frame of " + std::to_string(frame.body().size()) + " bytes");
@@ -409,6 +422,34 @@ Result<EntriesAsked> from_message(const peerv1::EntriesRequest& from) {
     return bad("entries from " + std::to_string(from.from()) + " to " + std::to_string(from.end()));
   }
   return asked;
+}
+
+Result<EntriesGiven> from_message(const peerv1::EntriesResponse& from, const EntriesAsked& asked) {
+  EntriesGiven given;
+  if (from.has_frame()) {
+    const Bytes body = TRY(open(from.frame()));
+    given.entries = TRY(decode_entries(body));
+    const Index first = given.entries.front().index;
+    const Index last = given.entries.back().index;
+    if (first != asked.from || last >= asked.end) {
+      return bad("entries " + std::to_string(first.value) + " to " + std::to_string(last.value) +
+                 ", expected from " + std::to_string(asked.from.value) + " to below " +
+                 std::to_string(asked.end.value));
+    }
+  }
+  if (from.match() > static_cast<uint32_t>(Match::differs)) return bad("an unknown kind of match");
+  given.committed = Index(from.committed());
+  given.match = static_cast<Match>(from.match());
+  return given;
+}
+
+Result<Leading> from_message(const peerv1::ConfirmResponse& from) {
+  const Leading leading{Term(from.term()), Index(from.committed()), Index(from.last_index())};
+  if (leading.term == Term() || leading.committed == Index() ||
+      leading.committed > leading.last) {
+    return bad("a leader that is none");
+  }
+  return leading;
 }
 
 }  // namespace ledger::rpc

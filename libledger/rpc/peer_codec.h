@@ -48,6 +48,8 @@ void seal(std::string body, ::peer::v1::Frame& to);
 void to_message(const Route& route, ::peer::v1::Route& to);
 void to_message(const Introduction& introduction, ::peer::v1::HelloResponse& to);
 void to_message(const EntriesAsked& asked, ::peer::v1::EntriesRequest& to);
+void to_message(const EntriesGiven& given, ::peer::v1::EntriesResponse& to);
+void to_message(const Leading& leading, ::peer::v1::ConfirmResponse& to);
 
 // ---- Reading. Errors: `bad_input`, for what no member would have sent. ----
 
@@ -66,5 +68,9 @@ Result<Route> from_message(const ::peer::v1::Route& from);
 Result<Introduction> from_message(const ::peer::v1::HelloResponse& from);
 /// A range that is not empty.
 Result<EntriesAsked> from_message(const ::peer::v1::EntriesRequest& from);
+/// An answer to `asked`: what it holds begins there and does not go further.
+Result<EntriesGiven> from_message(const ::peer::v1::EntriesResponse& from,
+                                  const EntriesAsked& asked);
+Result<Leading> from_message(const ::peer::v1::ConfirmResponse& from);
 
 }  // namespace ledger::rpc

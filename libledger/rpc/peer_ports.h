@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "base/result.h"
 #include "raft/engine.h"
+#include "rpc/ports.h"
 
 namespace ledger::rpc {
 
@@ -27,13 +28,30 @@ struct Introduction {
   bool expects = false;  ///< Waits to found a cluster together with the others.
 };
 
-/// Entries of a node's log, asked for by a peer that lacks them: committed ones in
-/// [from, end), or, with `term`, also the one at `from` while it is uncommitted, if that is its
-/// term.
+/// Entries of a node's log in [from, end), asked for by a peer that lacks them: the committed ones;
+/// and all of them, if the node's log holds entry `end` - 1 with `term`.
+///
+/// With `term` it is a question about that one entry: there is one answer to it, with or without
+/// entries. The term may be 0, which no entry has. Without, entries follow until there are no more.
 struct EntriesAsked {
   Index from;
   Index end;
   std::optional<Term> term;
+};
+
+/// A node's answer.
+struct EntriesGiven {
+  std::vector<Entry> entries;  ///< From `from` on and without a gap; maybe none.
+  Index committed;             ///< The node's commit index.
+  Match match = Match::unknown;  ///< Of entry `end` - 1; unknown where no term was said.
+};
+
+/// What a leader says of itself once a majority of the others, asked after this question came, has
+/// confirmed that it leads.
+struct Leading {
+  Term term;        ///< An entry of it is committed.
+  Index committed;  ///< Its commit index.
+  Index last;       ///< The last entry of its log, committed or not.
 };
 
 /// A node, as its peers see it. Threads: any.
@@ -47,7 +65,10 @@ class PeerNode {
 
   /// At least one entry where there is one that may be given away, then as many as fit into
   /// `bytes_max`; nothing where there is none. Blocks on the disk only.
-  virtual Result<std::vector<Entry>> entries(const EntriesAsked& asked, size_t bytes_max) = 0;
+  virtual Result<EntriesGiven> entries(const EntriesAsked& asked, size_t bytes_max) = 0;
+
+  /// Failures: `no_leader`, `busy`, `timeout`.
+  virtual void confirm(Reply<Leading> reply) = 0;
 
   /// What shall go to `to` next, in order, complete and about `bytes_max` together; nothing where
   /// nothing waits. One caller a member at a time. Blocks on the disk only.
@@ -100,6 +121,26 @@ class Peers {
   virtual void pull(MemberId from, const EntriesAsked& asked, Take take) = 0;
 
   /// Ends all streams and pulls; nothing is called afterwards.
+  virtual void stop() = 0;
+};
+
+/// Questions of a node whose log is damaged, asked one at a time, without a stream of messages.
+///
+/// Threads: one at a time; `stop` from any.
+class Questions {
+ public:
+  /// Of the member `self` of this cluster.
+  static std::unique_ptr<Questions> start(MemberId self, const Id& cluster);
+  virtual ~Questions() = default;
+
+  /// Each blocks up to `patience`. Failures: `unreachable`, `busy`, `timeout`,
+  /// `cluster_id_mismatch`, `internal` (what came is not what was asked for), and what the member
+  /// answers.
+  virtual Result<EntriesGiven> entries(const raft::Member& of, const EntriesAsked& asked,
+                                       Duration patience) = 0;
+  virtual Result<Leading> confirm(const raft::Member& of, Duration patience) = 0;
+
+  /// Ends what is being asked, and whatever will be.
   virtual void stop() = 0;
 };
 

@@ -50,18 +50,10 @@ void PullCall::release() {
 
 /// What has come, which must be what was asked for.
 Result<std::vector<Entry>> PullCall::entries() {
-  const Bytes body = TRY(open(response_.frame()));
-  std::vector<Entry> entries = TRY(decode_entries(body));
-  if (entries.front().index != asked_.from || entries.back().index >= asked_.end) {
-    return fail(Code::internal,
-                "entries " + std::to_string(entries.front().index.value) + " to " +
-                    std::to_string(entries.back().index.value) + ", expected from " +
-                    std::to_string(asked_.from.value) + " to below " +
-                    std::to_string(asked_.end.value),
-                "report this");
-  }
-  asked_.from = entries.back().index + 1;
-  return entries;
+  EntriesGiven given = TRY(from_message(response_, asked_));
+  if (given.entries.empty()) return fail(Code::internal, "a batch without entries", "report this");
+  asked_.from = given.entries.back().index + 1;
+  return std::move(given.entries);
 }
 
 void PullCall::OnReadDone(bool ok) {

@@ -51,18 +51,22 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   }
 
   void fetch() {
-    Result<std::vector<Entry>> entries;
-    if (asked_.from < asked_.end) entries = node_.entries(asked_, frame_bytes_wanted);
-    if (entries && entries->size() > frame_entries_max) entries->resize(frame_entries_max);
-    if (entries && !entries->empty()) {
-      assert(entries->front().index == asked_.from && entries->back().index < asked_.end);
-      seal(encode_entries(*entries), *response_.mutable_frame());
-      asked_.from = entries->back().index + 1;
-      asked_.term.reset();  // It was the first one's.
+    Result<EntriesGiven> given;
+    if (asked_.from < asked_.end && !answered_) given = node_.entries(asked_, frame_bytes_wanted);
+    const bool more = given && !answered_ && (asked_.term || !given->entries.empty());
+    if (more) {
+      std::vector<Entry>& entries = given->entries;
+      if (entries.size() > frame_entries_max) entries.resize(frame_entries_max);
+      if (!entries.empty()) {
+        assert(entries.front().index == asked_.from && entries.back().index < asked_.end);
+        asked_.from = entries.back().index + 1;
+      }
+      to_message(*given, response_);
+      answered_ = asked_.term.has_value();
     }
     const std::lock_guard lock(mutex_);
-    if (!entries && !end_) end_ = to_status(entries.error());
-    if (entries && entries->empty() && !end_) end_ = grpc::Status::OK;
+    if (!given && !end_) end_ = to_status(given.error());
+    if (!more && !end_) end_ = grpc::Status::OK;
     if (end_) return Finish(*end_);
     StartWrite(&response_);
   }
@@ -70,6 +74,7 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   Host& host_;
   PeerNode& node_;
   EntriesAsked asked_;                 ///< What is still to be sent.
+  bool answered_ = false;              ///< The one answer about an entry is on its way.
   std::shared_ptr<EntriesCall> self_;  ///< Until gRPC is done with us.
   peerv1::EntriesResponse response_;
   std::mutex mutex_;
@@ -102,7 +107,7 @@ class PeerService::Incoming final
 
   void OnReadDone(bool ok) override {
     if (!ok) return end(grpc::Status::OK);
-    const Result<void> taken = node_ == nullptr ? take_route() : take_frame();
+    const Result<void> taken = routed_ ? take_frame() : take_route();
     if (!taken) return end(to_status(taken.error()));
     const std::lock_guard lock(mutex_);
     if (!finished_) StartRead(&request_);
@@ -122,9 +127,10 @@ class PeerService::Incoming final
  private:
   Result<void> take_route() {
     route_ = TRY(service_.check(request_.route()));
-    PeerNode* node = service_.host_.peer_node();
-    if (node == nullptr) return tl::unexpected(service_.host_.absent_error());
-    node_ = node;
+    if (service_.host_.peer_node() == nullptr) {
+      return tl::unexpected(service_.host_.absent_error());
+    }
+    routed_ = true;
     service_.replace(shared_from_this(), route_.from);
     const std::lock_guard lock(mutex_);
     if (end_) return {};
@@ -137,7 +143,10 @@ class PeerService::Incoming final
     if (!request_.has_frame()) return fail(Code::bad_input, "a request without a frame");
     const Bytes body = TRY(open(request_.frame()));
     std::vector<raft::Message> messages = TRY(decode_messages(body, route_.from, route_.to));
-    if (messages.empty() || node_->receive(route_.from, std::move(messages))) return {};
+    // Who mends its log is another than the one that runs afterwards.
+    PeerNode* node = service_.host_.peer_node();
+    if (node == nullptr) return tl::unexpected(service_.host_.absent_error());
+    if (messages.empty() || node->receive(route_.from, std::move(messages))) return {};
     return fail(Code::no_such_member,
                 "member " + member_text(route_.from) + " has been taken out of the cluster",
                 "start it with an empty directory to take it in again");
@@ -151,7 +160,7 @@ class PeerService::Incoming final
 
   PeerService& service_;
   std::shared_ptr<Incoming> self_;  ///< Until gRPC is done with us.
-  PeerNode* node_ = nullptr;        ///< Once the route is right.
+  bool routed_ = false;  ///< The route is right.
   Route route_;
   peerv1::MessagesRequest request_;
   const peerv1::MessagesResponse response_;
@@ -223,6 +232,22 @@ grpc::ServerWriteReactor<peerv1::EntriesResponse>* PeerService::Entries(
   PeerNode* node = host_.peer_node();
   if (node == nullptr) return failed(host_.absent_error());
   return EntriesCall::start(host_, *node, *asked);
+}
+
+grpc::ServerUnaryReactor* PeerService::Confirm(Context* context,
+                                               const peerv1::ConfirmRequest* request,
+                                               peerv1::ConfirmResponse* response) {
+  const Result<Route> route = check(request->route());
+  if (!route) return finished(context, to_status(route.error()));
+  PeerNode* node = host_.peer_node();
+  if (node == nullptr) return finished(context, host_.absent());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  node->confirm([reactor, response](const Answer<Leading>& leading) {
+    if (!leading) return reactor->Finish(to_status(leading.error()));
+    to_message(*leading, *response);
+    reactor->Finish(grpc::Status::OK);
+  });
+  return reactor;
 }
 
 }  // namespace ledger::rpc

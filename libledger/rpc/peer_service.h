@@ -33,6 +33,8 @@ class PeerService final : public ::peer::v1::Peer::CallbackService {
       Context* context) override;
   grpc::ServerWriteReactor<::peer::v1::EntriesResponse>* Entries(
       Context* context, const ::peer::v1::EntriesRequest* request) override;
+  grpc::ServerUnaryReactor* Confirm(Context* context, const ::peer::v1::ConfirmRequest* request,
+                                    ::peer::v1::ConfirmResponse* response) override;
 
  private:
   class Incoming;

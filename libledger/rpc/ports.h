@@ -72,7 +72,7 @@ class View {
 struct NodeStatus {
   std::string node;
   MemberId member;
-  std::string role;    ///< leader, follower, candidate.
+  std::string role;    ///< leader, follower, candidate, mending.
   std::string leader;  ///< Its rpc address; empty when unknown.
   Term term;
   Offset first_offset;
@@ -88,6 +88,7 @@ struct NodeStatus {
   std::string version;        ///< Of the program.
   std::string no_space = {};  ///< Why it refuses writes; empty while its disk has room.
   std::string http = {};      ///< HOST:PORT of its http port.
+  std::string mending = {};   ///< Its log is damaged: what it is about. Empty: it is not.
 };
 
 /// A member as gossip knows it. What it says of itself in its tags is proven by nothing.

@@ -35,6 +35,11 @@ bool Operator::may_lose(const Machine& machine) {
   return lost * 2 < configuration.voters();
 }
 
+bool Operator::settled() {
+  Machine* leader = world_.leader();
+  return leader != nullptr && !busy() && leader->replica->members({}).settled;
+}
+
 void Operator::change() {
   if (busy()) return;
   Machine* leader = world_.leader();

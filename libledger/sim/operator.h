@@ -21,6 +21,8 @@ class Operator {
 
   /// Whether one voter more may be lost for good now, and the rest still decides.
   bool may_lose(const Machine& machine);
+  /// Whether no change is under way, and who belongs to the cluster is committed.
+  bool settled();
   /// Somebody was lost: changes that count on him wait.
   void lost() { last_loss_ = world_.now(); }
   /// The machine's disk is empty: it comes back as somebody else, who replaces it.

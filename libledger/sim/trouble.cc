@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "log/remains.h"
 #include "log/vote_file.h"
+#include "sim/witness.h"
 
 namespace ledger::sim {
 namespace {
@@ -12,13 +14,15 @@ using namespace std::chrono_literals;
 
 constexpr int64_t year_ns = 365LL * 24 * 3600 * 1'000'000'000;
 
-/// Segments that have a successor, from the oldest.
-std::vector<std::string> sealed_segments(const io::MemoryDisk& disk) {
+/// What is checked of the newest segment's header in any case.
+constexpr size_t header_bytes = 60;
+
+/// Files named so, in the order of their numbers.
+std::vector<std::string> paths(const io::MemoryDisk& disk, std::string_view suffix) {
   std::vector<std::string> found;
   for (const std::string& path : disk.files()) {
-    if (path.ends_with(".seg")) found.push_back(path);
+    if (path.ends_with(suffix)) found.push_back(path);
   }
-  if (!found.empty()) found.pop_back();
   return found;
 }
 
@@ -63,13 +67,13 @@ void Trouble::harm() {
 }
 
 Machine* Trouble::victim() {
-  return random_.coin() ? world_.leader() : world_.any_up();
+  return random_.coin() ? world_.leader() : world_.any_running();
 }
 
 /// Ends a process in one way or another. It comes back.
 void Trouble::fall(Machine& machine) {
   const uint64_t how = random_.below(8);
-  if (how == 0 && machine.paused_until <= world_.now() && !machine.disk.stopped()) {
+  if (how == 0 && machine.up() && machine.paused_until <= world_.now() && !machine.disk.stopped()) {
     world_.stop_cleanly(machine);
   } else if (how < 3) {
     world_.kill(machine);
@@ -88,7 +92,7 @@ void Trouble::crash() {
 void Trouble::blackout() {
   ++world_.counts()["blackouts"];
   for (Machine& machine : world_.machines()) {
-    if (!machine.up()) continue;
+    if (!machine.runs()) continue;
     world_.power_cut(machine);
     world_.start_in(machine, random_.between(1ms, world_.ordeal().down));
   }
@@ -182,46 +186,101 @@ void Trouble::set_clock() {
   machine.wall_offset = random_.coin() ? jump : jump / 1'000'000'000;
 }
 
-/// Flips bits of a disk at rest, where it can be told from a torn tail: sealed segments, what is
-/// derived from them, and one copy of the vote. False: there is nothing to flip.
-bool Trouble::flip(Machine& machine) {
-  const std::vector<std::string> sealed = sealed_segments(machine.disk);
-  const uint64_t what = random_.below(4);
-  std::string path;
+/// Damages what was synced, where it can be told from a torn tail: sealed segments, what is derived
+/// from them, one copy of the vote, and, where the rest of the cluster is enough to go on, the newest
+/// segment's header or all of it. False: there is nothing to damage.
+bool Trouble::spoil(Machine& machine, bool newest) {
+  const std::vector<std::string> segments = paths(machine.disk, ".seg");
+  const size_t sealed = segments.empty() ? 0 : segments.size() - 1;
+  const uint64_t what = random_.below(8);
   if (what == 0) {
     const Result<log::FoundVotes> votes = log::read_votes(machine.disk);
     if (!votes || !votes->copies[0].whole || !votes->copies[1].whole) return false;
-    path = random_.pick(log::vote_paths);
     ++world_.counts()["votes damaged"];
-  } else if (what == 1) {
-    std::vector<std::string> indexes;
-    for (const std::string& one : machine.disk.files()) {
-      if (one.ends_with(".idx")) indexes.push_back(one);
-    }
-    if (indexes.empty()) return false;
-    path = random_.pick(indexes);
-    ++world_.counts()["indexes damaged"];
-  } else {
-    if (sealed.empty()) return false;
-    path = random_.pick(sealed);
-    machine.damaged = true;
-    ++world_.counts()["segments damaged"];
+    return flip(machine, random_.pick(log::vote_paths), SIZE_MAX);
   }
-  const uint64_t size = machine.disk.bytes(path).size();
-  if (size == 0) return false;
+  if (what == 1) {
+    const std::vector<std::string> indexes = paths(machine.disk, ".idx");
+    if (indexes.empty()) return false;
+    ++world_.counts()["indexes damaged"];
+    return flip(machine, random_.pick(indexes), SIZE_MAX);
+  }
+  const bool last = what == 2 && newest && !machine.up();
+  if (segments.empty() || (sealed == 0 && !last)) return false;
+  const std::string& path = last ? segments.back() : segments[random_.below(sealed)];
+  ++world_.counts()[last ? "newest segments damaged" : "segments damaged"];
+  machine.damaged = true;
+  if (what <= 4 && !machine.up() && random_.coin()) {
+    world_.tell(machine, "loses " + path);
+    machine.disk.lose(path);
+    return true;
+  }
+  return flip(machine, path, last ? header_bytes : SIZE_MAX);
+}
+
+bool Trouble::flip(Machine& machine, const std::string& path, size_t end) {
+  end = std::min(end, machine.disk.bytes(path).size());
+  if (end == 0) return false;
   for (uint64_t n = random_.between(1, 3); n > 0; --n) {
-    machine.disk.flip(path, random_.below(size), static_cast<uint8_t>(1 << random_.below(8)));
+    machine.disk.flip(path, random_.below(end), static_cast<uint8_t>(1 << random_.below(8)));
   }
   world_.tell(machine, "is damaged in " + path);
   return true;
 }
 
+/// Whether each entry that damaged members lost is committed, and there once more.
+bool Trouble::survivable() {
+  for (Machine& machine : world_.machines()) {
+    if (!machine.damaged || machine.fate != Machine::Fate::alive) continue;
+    const Result<log::Remains> remains = log::Remains::look(machine.disk);
+    if (!remains || !remains->end()) return false;
+    for (const log::Hole& hole : remains->holes()) {
+      if (hole.anchor.index > world_.witness().applied()) return false;
+      if (!std::ranges::any_of(world_.machines(), [&](Machine& other) {
+            return &other != &machine && gives(other, hole);
+          })) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool Trouble::gives(Machine& machine, const log::Hole& hole) {
+  if (machine.fate != Machine::Fate::alive) return false;
+  if (!machine.damaged) return world_.holds(machine.id, hole.anchor.index, hole.anchor.term);
+  if (machine.up()) return false;  // Not before it is found.
+  const Result<log::Remains> remains = log::Remains::look(machine.disk);
+  if (!remains || remains->match(hole.anchor) != Match::holds) return false;
+  const auto read = remains->read(hole.first, hole.end, Term(), SIZE_MAX / 2);
+  const auto more = remains->read(hole.first, hole.anchor.index + 1, hole.anchor.term, SIZE_MAX / 2);
+  const uint64_t count = hole.end.value - hole.first.value;
+  return (read && read->size() >= count) || (more && more->size() >= count);
+}
+
 void Trouble::damage() {
   Machine* machine = victim();
-  if (machine == nullptr || machine->damaged || !operator_.may_lose(*machine)) return;
-  fall(*machine);
-  flip(*machine);
-  if (machine->damaged) operator_.lost();
+  if (machine == nullptr || machine->damaged || machine->faulty) return;
+  if (operator_.may_lose(*machine)) {
+    if (!machine->up() || random_.below(3) != 0) fall(*machine);
+    spoil(*machine, /*newest=*/true);
+    if (machine->damaged) operator_.lost();
+    if (machine->up()) return world_.scrub_in(*machine, random_.between(1ms, 5s));
+  } else if (operator_.settled()) {
+    // More may be damaged than the rest could bear, if each entry is somewhere.
+    fall(*machine);
+    const io::MemoryDisk before = machine->disk;
+    spoil(*machine, /*newest=*/false);
+    if (machine->damaged && survivable()) {
+      ++world_.counts()["damaged crosswise"];
+      operator_.lost();
+    } else {
+      machine->disk = before;
+      machine->damaged = false;
+    }
+  } else {
+    return;
+  }
   world_.start_in(*machine, random_.between(1ms, world_.ordeal().down));
 }
 

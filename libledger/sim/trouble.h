@@ -33,7 +33,10 @@ class Trouble {
   void change() { operator_.change(); }
 
   void fall(Machine& machine);
-  bool flip(Machine& machine);
+  bool spoil(Machine& machine, bool newest);
+  bool flip(Machine& machine, const std::string& path, size_t end);
+  bool survivable();
+  bool gives(Machine& machine, const log::Hole& hole);
   Machine* victim();
 
   World& world_;

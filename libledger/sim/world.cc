@@ -4,6 +4,8 @@
 #include <array>
 #include <cassert>
 
+#include "log/mend.h"
+#include "node/watched_log.h"
 #include "sim/checker.h"
 #include "sim/witness.h"
 
@@ -86,6 +88,11 @@ Machine* World::leader() {
   return found;
 }
 
+Machine* World::any_running() {
+  Machine& machine = random_.pick(machines_);
+  return machine.runs() && machine.paused_until <= now_ ? &machine : nullptr;
+}
+
 Machine* World::any_up() {
   Machine& machine = random_.pick(machines_);
   return machine.up() && machine.paused_until <= now_ ? &machine : nullptr;
@@ -108,7 +115,7 @@ void World::advance(Instant until, const std::function<bool()>& done) {
     now_ = next.at;
     if (next.machine == nullptr) {
       next.act();
-    } else if (next.life != next.machine->life || !next.machine->up()) {
+    } else if (next.life != next.machine->life || !next.machine->runs()) {
       continue;
     } else if (next.machine->paused_until > now_) {
       next.at = next.machine->paused_until;
@@ -134,16 +141,20 @@ Duration World::until(const Machine& machine, Instant instant) const {
 // ---- The life of a process. ----
 
 void World::start(Machine& machine) {
-  assert(!machine.up());
+  assert(!machine.runs());
   if (machine.fate != Machine::Fate::alive) return;
   ++machine.life;
   ++counts_["starts"];
   machine.clock_offset = static_cast<int64_t>(random_.below(1'000'000'000'000));
   machine.clock_ppm = static_cast<int64_t>(random_.below(100'001)) - 50'000;
+  const Result<bool> marked = log::mend_requested(machine.disk);
+  if (!marked) return refuses(machine, marked.error());
+  if (*marked) return begin_mending(machine);
   Result<std::unique_ptr<log::Log>> opened =
       log::Log::open(machine.disk, machine.random, cluster_id, ordeal_.log);
   if (!opened) return refuses(machine, opened.error());
-  machine.log = *std::move(opened);
+  machine.log = std::make_unique<node::WatchedLog>(
+      *std::move(opened), [this, &machine](const Error& error) { found_damage(machine, error); });
   machine.outbox = std::make_unique<node::Outbox>(*machine.log);
   machine.replica = std::make_unique<node::Replica>(
       node::Self{machine.id, machine.name, cluster_id, machine.address, "sim", machine.hash_key},
@@ -161,7 +172,7 @@ void World::start(Machine& machine) {
 
 void World::start_in(Machine& machine, Duration delay) {
   schedule(delay, [this, &machine] {
-    if (!machine.up()) start(machine);
+    if (!machine.runs()) start(machine);
   });
 }
 
@@ -222,16 +233,22 @@ void World::crash_disk(Machine& machine) {
 void World::power_cut(Machine& machine) {
   ++counts_["power cuts"];
   tell(machine, "loses power");
-  write_a_part(machine);
-  end(machine);
+  if (machine.up()) {
+    write_a_part(machine);
+    end(machine);
+  }
+  machine.mender.reset();
   crash_disk(machine);
 }
 
 void World::kill(Machine& machine) {
   ++counts_["kills"];
   tell(machine, "is killed");
-  write_a_part(machine);
-  end(machine);
+  if (machine.up()) {
+    write_a_part(machine);
+    end(machine);
+  }
+  machine.mender.reset();
   machine.disk.restart();
   machine.faulty = false;
 }
@@ -254,6 +271,7 @@ void World::stop_cleanly(Machine& machine) {
 void World::retire(Machine& machine, Machine::Fate fate) {
   tell(machine, fate == Machine::Fate::left ? "has left" : "is lost");
   if (machine.up()) end(machine);
+  machine.mender.reset();
   machine.fate = fate;
 }
 
@@ -281,7 +299,11 @@ void World::stops(Machine& machine, const Error& error) {
     }
   } else if (machine.damaged && error.code != Code::internal) {
     ++counts_["damage found late"];
-    return retire(machine, Machine::Fate::lost);
+    machine.replica->abandon({{Code::unreachable, machine.name + " stopped", {}}, {}});
+    tell_answers(machine, /*in_trouble=*/true);
+    end(machine);
+    (void)log::request_mend(machine.disk, error);  // Else it is found again.
+    machine.disk.restart();
   } else {
     throw Violation(machine.name + " stops: " + error.message);
   }
@@ -300,7 +322,7 @@ void World::refuses(Machine& machine, const Error& error) {
     machine.disk.restart();
   } else if (machine.damaged) {
     ++counts_["damage found"];
-    return retire(machine, Machine::Fate::lost);
+    return begin_mending(machine);
   } else if (error.code != Code::no_space) {
     throw Violation(machine.name + " does not start: " + error.message);
   }
@@ -429,7 +451,8 @@ void World::set_calm(bool calm) {
       machine.disk.drop_plans();
       machine.faulty = false;
     }
-    if (!machine.up()) start(machine);
+    if (!machine.runs()) start(machine);
+    if (machine.damaged && machine.up()) scrub_in(machine, random_.between(1ms, 50ms));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "io/memory_disk.h"
 #include "io/seeded_random.h"
 #include "log/log.h"
+#include "node/mender.h"
 #include "node/outbox.h"
 #include "node/replica.h"
 #include "sim/network.h"
@@ -35,7 +36,7 @@ struct Held {
 struct Machine {
   enum class Fate : uint8_t {
     alive,
-    lost,  ///< Its disk is damaged or wiped: it never comes back.
+    lost,  ///< Its disk is wiped, or damaged with nobody to ask: it never comes back.
     left,  ///< Was taken out of the cluster and has stopped.
   };
   using Event = std::function<Result<void>(node::Replica&, node::Now)>;
@@ -44,6 +45,8 @@ struct Machine {
       : id(member), name(std::move(its_name)), random(seed) {}
 
   bool up() const { return replica != nullptr; }
+  /// Up, or busy with its log.
+  bool runs() const { return up() || mender != nullptr; }
   /// What it should be able to read may be unreadable.
   bool in_trouble() const { return damaged || faulty || disk.stopped(); }
 
@@ -57,6 +60,7 @@ struct Machine {
   std::unique_ptr<log::Log> log;
   std::unique_ptr<node::Outbox> outbox;
   std::unique_ptr<node::Replica> replica;
+  std::unique_ptr<node::Mender> mender;  ///< Instead of all these, while its log is damaged.
 
   Fate fate = Fate::alive;
   uint64_t life = 0;     ///< Counts its processes.
@@ -116,6 +120,7 @@ class World {
   Machine* at(const std::string& address);
   Machine* leader();  ///< The one of the highest term among those that are up.
   Machine* any_up();
+  Machine* any_running();
 
   /// Lets time pass until `until`, or until `done`.
   void advance(
@@ -140,6 +145,8 @@ class World {
   void kill(Machine& machine);       ///< What was written is there.
   void stop_cleanly(Machine& machine);
   void retire(Machine& machine, Machine::Fate fate);  ///< For ever.
+  /// Reads all its sealed segments some time from now, as a node does every day.
+  void scrub_in(Machine& machine, Duration delay);
 
   /// While calm nothing goes wrong by itself.
   void set_calm(bool calm);
@@ -182,10 +189,22 @@ class World {
   void drain(Machine& machine);
   void stops(Machine& machine, const Error& error);
   void refuses(Machine& machine, const Error& error);
+  void found_damage(Machine& machine, const Error& error);
   void write_a_part(Machine& machine);
   void end(Machine& machine);
   void crash_disk(Machine& machine);
   void note(const Machine& machine);
+
+  // Mending.
+  void begin_mending(Machine& machine);
+  void mend_on(Machine& machine);
+  void mending_breaks(Machine& machine, const Error& error);
+  void ask(Machine& machine, const node::Mender::Question& question);
+  void ask_entries(Machine& machine, Machine& to, const rpc::EntriesAsked& asked);
+  void ask_leading(Machine& machine, Machine& to);
+  bool connected(const Machine& one, const Machine& other) const;
+  template <class T>
+  void answer(Machine& machine, Result<T> answer);
 
   // Traffic.
   void send(Machine& machine);
