@@ -103,7 +103,7 @@ void Gossip::stop() {
   }
   inbox_->wake.notify_one();
   if (worker_.joinable()) worker_.join();
-  thread_->stop();
+  if (thread_) thread_->stop();  // None where it could not be opened.
 }
 
 void Gossip::meet(std::vector<std::string> addresses, rpc::Reply<rpc::Met> reply) {

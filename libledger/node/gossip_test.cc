@@ -118,6 +118,7 @@ TEST_CASE("a node that stops is not said to have left; one that leaves is") {
   three.start("n3", {.join = {one.gossip->address()}});
   REQUIRE(one.sees("n2"));
   REQUIRE(one.sees("n3"));
+  REQUIRE(three.sees("n1"));
   two.gossip->stop();
   three.gossip->leave(20s);
   CHECK(one.sees("n3", State::left));
@@ -196,6 +197,7 @@ TEST_CASE("the leader takes a member out that has left by gossip; who does not l
   one.start("n1");
   two.start("n2", {.join = {one.gossip->address()}});
   REQUIRE(one.sees("n2"));
+  REQUIRE(two.sees("n1"));  // Or there would be nobody to say goodbye to.
   rpc::MemoryNode played;
   rpc::Members members;
   for (const uint64_t number : {1, 2}) {
