@@ -134,6 +134,12 @@ std::string prometheus_text(const Metrics& metrics) {
     text.begin("ledger_gossip_members", "gauge", "Members as gossip knows them");
     for (const auto& [state, count] : metrics.gossip_members) text.value("state", state, count);
   }
+  if (!metrics.replays.empty()) {
+    text.begin("ledger_replay_lag", "gauge", "Records that a replay was not given yet");
+    for (const auto& [name, next] : metrics.replays) {
+      text.value("name", name, metrics.status.applied - std::min(next, metrics.status.applied));
+    }
+  }
   text.begin("ledger_build_info", "gauge", "The program; always 1");
   text.value("version", metrics.status.version, 1);
   return text.take();

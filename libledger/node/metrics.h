@@ -27,6 +27,9 @@ struct Metrics {
   /// Members as gossip knows them, by state; empty where a node does not gossip.
   std::map<std::string, uint64_t, std::less<>> gossip_members;
 
+  /// The offset that each replay which follows this node is given next.
+  std::map<std::string, Offset> replays;
+
   /// Name of each other member, and how many entries it is known to lack. The leader's alone.
   std::map<std::string, uint64_t> peer_lag() const;
 };

@@ -75,6 +75,14 @@ TEST_CASE("only a leader says how far the others lag") {
   CHECK(prometheus_text(metrics).find("peer_lag") == std::string::npos);
 }
 
+TEST_CASE("a replay lags by what it was not given yet") {
+  node::Metrics metrics = leader();
+  metrics.replays = {{"books", Offset(1150)}, {"ahead", Offset(1201)}};
+  const std::string text = prometheus_text(metrics);
+  CHECK(says(text, "ledger_replay_lag{name=\"books\"} 50"));
+  CHECK(says(text, "ledger_replay_lag{name=\"ahead\"} 0"));
+}
+
 TEST_CASE("a label can hold any text") {
   node::Metrics metrics;
   metrics.status.version = "a\"b\\c\nd";

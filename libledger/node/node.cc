@@ -324,7 +324,8 @@ Metrics Node::metrics_now(Now now) const {
                   .apply = apply_,
                   .refused = {},
                   .queue_depth = turn_events_,
-                  .gossip_members = {}};
+                  .gossip_members = {},
+                  .replays = {}};
   for (const auto& [code, count] : replica_.refused()) {
     metrics.refused.emplace(book::name(code), count);
   }

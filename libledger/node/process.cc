@@ -456,6 +456,7 @@ void Process::observe_node() {
   };
   http_->attach({.ask = [this](rpc::Reply<Metrics> reply) { node_->metrics(std::move(reply)); },
                  .others = others,
+                 .replays = [this] { return server_->replays(); },
                  .looked = [this](const rpc::NodeStatus& status) { reassure_manager(&status); }});
 }
 

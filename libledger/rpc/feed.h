@@ -23,6 +23,7 @@ struct FeedRange {
   std::optional<Offset> to = {};  ///< Exclusive. Absent: the end when the call began, or none.
   bool follow = false;            ///< Waits at the end for what comes later.
   bool from_future = false;       ///< `from` may lie past the end.
+  std::string replay = {};        ///< The name of the replay that wants it; empty: no replay.
 };
 
 /// No records, as an answer about the place where they would be.
@@ -40,6 +41,7 @@ class FeedWindow {
   Result<void> applied(Offset end);
   void read_to(Offset next) { next_ = next; }
 
+  const std::string& replay() const { return range_.replay; }
   Offset next() const { return next_; }
   Offset end() const { return end_; }
   /// Exclusive end of what may be read now.
@@ -82,6 +84,11 @@ class Feed final : public grpc::ServerWriteReactor<Response>,
     const std::lock_guard lock(mutex_);
     if (!end_) end_ = host_.absent();
     end_now();
+  }
+
+  std::optional<std::pair<std::string, Offset>> replay() override {
+    const std::lock_guard lock(mutex_);
+    return std::pair(window_.replay(), window_.next());
   }
 
   void OnWriteDone(bool ok) override {

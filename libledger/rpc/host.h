@@ -8,6 +8,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "rpc/gossip_port.h"
 #include "rpc/intake.h"
@@ -22,6 +26,8 @@ class OpenCall {
   virtual ~OpenCall() = default;
   /// Ends the call with UNAVAILABLE as soon as what it has begun is done. Any thread.
   virtual void close() = 0;
+  /// Of a replay: its name, and what it was not given yet. Any thread.
+  virtual std::optional<std::pair<std::string, Offset>> replay() { return std::nullopt; }
 };
 
 /// Runs `work` soon on one of gRPC's threads: for what may wait on the disk.
@@ -50,6 +56,8 @@ class Host {
 
   void add(const std::shared_ptr<OpenCall>& call);
   void remove(const OpenCall* call);
+  /// The replays that are open, by name; of two with one name the one that is further behind.
+  std::map<std::string, Offset> replays();
   /// From now on there is no node, and open streams end.
   void close();
 
@@ -58,6 +66,9 @@ class Host {
   std::atomic<Node*> node_ = nullptr;
   std::atomic<PeerNode*> peer_node_ = nullptr;
   std::atomic<GossipPort*> gossip_ = nullptr;
+
+  std::vector<std::shared_ptr<OpenCall>> open() const;  ///< Under the mutex.
+
   std::mutex mutex_;
   bool closed_ = false;
   std::map<const OpenCall*, std::weak_ptr<OpenCall>> calls_;

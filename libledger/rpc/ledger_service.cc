@@ -147,7 +147,8 @@ grpc::ServerWriteReactor<v1::DecisionsResponse>* LedgerService::Decisions(
     Context*, const v1::DecisionsRequest* request) {
   Node* node = host_.node();
   if (node == nullptr) return new FailedStream<v1::DecisionsResponse>(host_.absent());
-  FeedRange range{.from = Offset(request->from()), .follow = request->follow()};
+  FeedRange range{
+      .from = Offset(request->from()), .follow = request->follow(), .replay = request->name()};
   if (request->has_to()) range.to = Offset(request->to());
   const auto fill = [](book::Decided&& decided, std::deque<v1::DecisionsResponse>& out) {
     to_message(std::move(decided), out.emplace_back());

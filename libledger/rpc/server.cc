@@ -94,6 +94,7 @@ class GrpcServer final : public RpcServer {
   void attach_peer(PeerNode& node) override { host_.attach_peer(node); }
   void attach_gossip(GossipPort& gossip) override { host_.attach_gossip(gossip); }
   uint64_t peers_refused() const override { return peer_.refused(); }
+  std::map<std::string, Offset> replays() override { return host_.replays(); }
   void set_ready(bool ready) override {
     const std::lock_guard lock(ready_mutex_);
     // A node may become ready while its server stops: nobody is to be told any more.

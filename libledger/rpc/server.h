@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,9 @@ class RpcServer {
 
   /// How many streams were refused because they led to another cluster or member.
   virtual uint64_t peers_refused() const = 0;
+
+  /// The replays that read decisions here, by name, and the offset that each is given next.
+  virtual std::map<std::string, Offset> replays() = 0;
 
   virtual void set_ready(bool ready) = 0;
 

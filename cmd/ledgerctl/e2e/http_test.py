@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import PROGRAM, Cluster, Node, check, fail, failed, temporary_directory
+from harness import PROGRAM, Cluster, Node, background, check, fail, failed, temporary_directory
 
 PATIENCE_S = 60
 
@@ -83,6 +83,12 @@ def one_node(work):
         status = json.loads(get(node.http, "/status.json")[1])
         check(status["node"] == "n1" and status["leader"] == "n1" and status["ready"], f"{status}")
         check(node.json("member", "list")[0]["http"] == node.http, "member list knows no http port")
+
+        lag = 'ledger_replay_lag{name="books"}'
+        with background(PROGRAM, "-e", node.endpoint, "replay", "run", f"sqlite:{work}/books.db",
+                        "--name", "books", "--follow"):
+            until("a replay that keeps up", lambda: metrics(node.http).get(lag) == 0)
+        until("the end of it", lambda: lag not in metrics(node.http))
 
         other = [PROGRAM, "node", "start", "--data-dir", f"{work}/n2", "--bootstrap", "--listen",
                  "127.0.0.1:0", "--http", node.http]
