@@ -6,16 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/id.h"
 #include "base/time.h"
 
 namespace ledger::node {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string member_text(MemberId id) {
-  return fmt::format("{:016x}", id.value);
-}
 
 Json or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);

@@ -38,6 +38,9 @@ namespace {
 /// How often the others are asked who they are, while there is no cluster.
 constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
 
+/// How long the status page waits for another node's word.
+constexpr Duration look_patience = std::chrono::seconds(1);
+
 /// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
 constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
 /// How long a goodbye may take to reach the others.
@@ -443,10 +446,9 @@ void Process::observe_node() {
   const auto others = [client = std::shared_ptr<rpc::Client>()](
                           const std::vector<std::string>& addresses) mutable {
     if (!client) {
-      const rpc::ClientOptions options{
-          .endpoints = addresses,
-          .patience = {rpc::Patience::Kind::progress, 2 * hello_patience},
-          .verbose = {}};
+      const rpc::ClientOptions options{.endpoints = addresses,
+                                       .patience = {rpc::Patience::Kind::progress, look_patience},
+                                       .verbose = {}};
       Result<std::unique_ptr<rpc::Client>> made = rpc::Client::create(options);
       if (!made)
         return std::vector<Result<rpc::NodeStatus>>(addresses.size(), tl::unexpected(made.error()));
