@@ -71,7 +71,7 @@ for noun in {p.split(" ")[0] for p in paths if " " in p}:
     check(is_one_error(done, "unknown_command", 64), f"{noun} nosuchverb", done)
 
 # Nothing is shown that is not built, and nothing that is promised is unknown.
-later = """member join,log checkpoint,log diff,log redact,account set,account close,account reopen,account history,tx settle,
+later = """log checkpoint,log diff,log redact,account set,account close,account reopen,account history,tx settle,
 tx reverse,tx import,tx explain,tx prove,prove check,replay what-if,backup create,backup verify,
 backup restore,dev partition,dev heal,tls init,bench,doctor,completion"""
 for name in later.replace("\n", "").split(","):
