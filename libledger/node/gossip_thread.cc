@@ -297,7 +297,9 @@ void GossipThread::tell(const serf::Notice& notice) {
                                          serf::format(member.address), serf::word(change->kind)));
   } else if (const auto* done = std::get_if<serf::JoinDone>(&notice)) {
     std::optional<std::string> why;
-    if (done->contacted == 0) why = done->errors.empty() ? "no answer" : done->errors.front();
+    // Each line begins with the address, and there was one.
+    const std::string line = done->errors.empty() ? "?: no answer" : done->errors.front();
+    if (done->contacted == 0) why = line.substr(line.find(": ") + 2);
     hooks_.contacted(done->token, std::move(why));
   } else if (std::holds_alternative<serf::NotAdmitted>(notice)) {
     hooks_.tell(Level::warning,
