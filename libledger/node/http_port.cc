@@ -85,7 +85,7 @@ void HttpPort::look() {
   if (answered.wait_for(look_patience) != std::future_status::ready) return;
   rpc::Answer<Metrics> metrics = answered.get();
   if (!metrics) return;
-  if (sources_.replays) metrics->replays = sources_.replays();
+  if (sources_.complete) sources_.complete(*metrics);
   if (sources_.looked) sources_.looked(metrics->status);
   const std::lock_guard lock(mutex_);
   seen_.add(*std::move(metrics), clock_.now(), clock_.wall());

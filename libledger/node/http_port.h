@@ -29,8 +29,8 @@ class HttpPort {
     std::function<void(rpc::Reply<Metrics>)> ask;
     /// The status of the nodes at some addresses, asked at the same time. May take a while.
     std::function<std::vector<Result<rpc::NodeStatus>>(const std::vector<std::string>&)> others;
-    /// What `Metrics::replays` says.
-    std::function<std::map<std::string, Offset>()> replays = {};
+    /// Adds what the loop does not know: replays, gossip.
+    std::function<void(Metrics&)> complete = {};
     /// Hears of each look that the node's loop has answered: it is alive.
     std::function<void(const rpc::NodeStatus&)> looked = {};
   };

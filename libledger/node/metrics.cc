@@ -117,6 +117,18 @@ std::map<std::string, uint64_t> Metrics::peer_lag() const {
   return lags;
 }
 
+void Metrics::count(const std::vector<rpc::GossipMember>& gossip) {
+  using State = rpc::GossipMember::State;
+  gossip_members.clear();
+  for (const State state :
+       {State::alive, State::suspect, State::failed, State::leaving, State::left}) {
+    gossip_members.emplace(rpc::word(state), 0);
+  }
+  for (const rpc::GossipMember& member : gossip) {
+    if (member.ledger) ++gossip_members[std::string(rpc::word(member.state))];
+  }
+}
+
 std::string prometheus_text(const Metrics& metrics) {
   Text text;
   text.histogram("ledger_commit_seconds", "From taking a proposal to its answer, on the leader",

@@ -30,6 +30,9 @@ struct Metrics {
   /// The offset that each replay which follows this node is given next.
   std::map<std::string, Offset> replays;
 
+  /// Counts the members of the ledger that gossip knows; no other agents of Serf.
+  void count(const std::vector<rpc::GossipMember>& gossip);
+
   /// Name of each other member, and how many entries it is known to lack. The leader's alone.
   std::map<std::string, uint64_t> peer_lag() const;
 };

@@ -83,6 +83,25 @@ TEST_CASE("a replay lags by what it was not given yet") {
   CHECK(says(text, "ledger_replay_lag{name=\"ahead\"} 0"));
 }
 
+TEST_CASE("gossip's members are counted by state, and other agents not at all") {
+  using State = rpc::GossipMember::State;
+  node::Metrics metrics;
+  CHECK(prometheus_text(metrics).find("gossip") == std::string::npos);
+  const auto known = [](const char* name, State state, bool ledger) {
+    rpc::GossipMember one;
+    one.name = name;
+    one.state = state;
+    one.ledger = ledger;
+    return one;
+  };
+  metrics.count({known("n1", State::alive, true), known("n2", State::alive, true),
+                 known("n3", State::failed, true), known("web", State::alive, false)});
+  const std::string text = prometheus_text(metrics);
+  CHECK(says(text, "ledger_gossip_members{state=\"alive\"} 2"));
+  CHECK(says(text, "ledger_gossip_members{state=\"failed\"} 1"));
+  CHECK(says(text, "ledger_gossip_members{state=\"suspect\"} 0"));
+}
+
 TEST_CASE("a label can hold any text") {
   node::Metrics metrics;
   metrics.status.version = "a\"b\\c\nd";

@@ -458,7 +458,11 @@ void Process::observe_node() {
   };
   http_->attach({.ask = [this](rpc::Reply<Metrics> reply) { node_->metrics(std::move(reply)); },
                  .others = others,
-                 .replays = [this] { return server_->replays(); },
+                 .complete =
+                     [this](Metrics& metrics) {
+                       metrics.replays = server_->replays();
+                       if (gossip_) metrics.count(*gossip_->members());
+                     },
                  .looked = [this](const rpc::NodeStatus& status) { reassure_manager(&status); }});
 }
 
