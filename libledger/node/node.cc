@@ -384,8 +384,8 @@ bool Node::wait_for_work() {
   std::unique_lock lock(disk_mutex_);
   const auto woken = [this] { return disk_has_work_ || disk_stops_; };
   // With nothing to write, the next segment is prepared piece by piece; a full disk is tried again
-  // now and then, also while the present segment could take a little more: what is refused meanwhile
-  // wakes nobody.
+  // now and then, also while the present segment could take a little more: what is refused
+  // meanwhile wakes nobody.
   if (log_.no_space()) {
     disk_work_.wait_for(lock, full_disk_patience, woken);
   } else if (!log_.has_preparation()) {

@@ -129,8 +129,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   struct Failed {
     Error error;
   };
-  using Event = std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange, AskLeading,
-                             log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
+  using Event =
+      std::variant<Propose, Read, Watch, Unwatch, AskStatus, AskMembers, AskChange, AskLeading,
+                   log::Synced, Received, Pulled, PullBroke, HandOver, Failed>;
 
   void loop();
   Result<void> turns();

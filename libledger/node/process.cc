@@ -321,10 +321,10 @@ Result<void> Process::begin(const Formation& formation) {
 }
 
 Result<void> Process::open_log() {
-  log_ = std::make_unique<WatchedLog>(
-      TRY(log::Log::open(*disk_, random_, identity_.cluster,
-                         {.segment_bytes = options_.segment_bytes})),
-      [this](const Error& error) { found_damage(error); });
+  log_ =
+      std::make_unique<WatchedLog>(TRY(log::Log::open(*disk_, random_, identity_.cluster,
+                                                      {.segment_bytes = options_.segment_bytes})),
+                                   [this](const Error& error) { found_damage(error); });
   const log::Recovered& recovered = log_->recovered();
   if (recovered.torn) {
     journal_.warning(
@@ -404,8 +404,8 @@ Result<bool> Process::open_or_mend() {
   const auto hooks = Mending::Hooks{
       .tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
       .done = [this] { signals_.finish(); }};
-  mending_ = TRY(Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), contacts_,
-                                hooks));
+  mending_ = TRY(
+      Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), contacts_, hooks));
   if (mending_->alone()) {
     if (!requested) return tl::unexpected(opened.error());
     TRY(mending_->look_alone());
