@@ -60,14 +60,14 @@ void confirm(Replica& replica, const log::Log& log, Now now, rpc::Reply<rpc::Lea
   };
   if (planted(Mistake::mend_any_confirms)) return reply(leading());
   if (!replica.leads()) return refuse(reply);
-  const auto confirmed = [&replica, leading, refuse, term = replica.term(),
-                          reply = std::move(reply)](const rpc::Answer<
-                                                    std::reference_wrapper<const rpc::View>>& view) {
-    if (!view) return reply(tl::unexpected(view.error()));
-    // Who leads in the same term has led in between.
-    if (!replica.leads() || replica.term() != term) return refuse(reply);
-    reply(leading());
-  };
+  const auto confirmed =
+      [&replica, leading, refuse, term = replica.term(),
+       reply = std::move(reply)](const rpc::Answer<std::reference_wrapper<const rpc::View>>& view) {
+        if (!view) return reply(tl::unexpected(view.error()));
+        // Who leads in the same term has led in between.
+        if (!replica.leads() || replica.term() != term) return refuse(reply);
+        reply(leading());
+      };
   replica.read(now, {.kind = rpc::Freshness::Kind::linearizable, .at_least = {}}, confirmed);
 }
 

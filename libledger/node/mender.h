@@ -22,8 +22,8 @@ namespace ledger::node {
 ///       // Done: open the log.
 ///     }
 ///
-/// Each member is asked for what is missing next, the one that helped last first; if nobody has more
-/// and it is of use, each is asked to confirm that it leads.
+/// Each member is asked for what is missing next, the one that helped last first; if nobody has
+/// more and it is of use, each is asked to confirm that it leads.
 ///
 /// Threads: one at a time. `remains` may be handed to other threads.
 class Mender {
@@ -85,10 +85,10 @@ class Mender {
   std::vector<std::string> said_;  ///< What each of them said last in this round.
 
   std::optional<log::Mend::Need> need_;
-  size_t asked_ = 0;   ///< Questions of this round.
-  size_t refused_ = 0;  ///< Answers of this round.
-  size_t helped_ = 0;   ///< Who did last.
-  size_t current_ = 0;  ///< Who is being asked.
+  size_t asked_ = 0;                  ///< Questions of this round.
+  size_t refused_ = 0;                ///< Answers of this round.
+  size_t helped_ = 0;                 ///< Who did last.
+  size_t current_ = 0;                ///< Who is being asked.
   std::optional<std::string> stuck_;  ///< Why to wait, whoever could be asked.
   uint64_t mended_ = 0;               ///< By earlier attempts.
   Index replaced_from_;               ///< Likewise.

@@ -16,15 +16,13 @@ using namespace ledger::node;
 
 namespace {
 
-constexpr uint64_t segment_bytes = 8 << 10;
 constexpr uint64_t entries_count = 60;
-const log::Options options{.segment_bytes = segment_bytes};
 
 raft::Configuration members() {
   raft::Configuration configuration;
   for (const uint64_t id : {1, 2, 3}) {
-    configuration.members.push_back({MemberId(id), raft::Standing::voter,
-                                     "n" + std::to_string(id), "127.0.0.1:" + std::to_string(id)});
+    configuration.members.push_back({MemberId(id), raft::Standing::voter, "n" + std::to_string(id),
+                                     "127.0.0.1:" + std::to_string(id)});
   }
   return configuration;
 }
@@ -32,13 +30,15 @@ raft::Configuration members() {
 /// Three disks with equal logs over several segments; the first is to be damaged.
 struct Three {
   std::map<uint64_t, io::MemoryDisk> disks;
-  std::map<uint64_t, std::unique_ptr<log::Log>> logs;  ///< Of those that are whole.
+  std::map<uint64_t, std::unique_ptr<log::Log>> logs;               ///< Of those that are whole.
   std::map<uint64_t, std::shared_ptr<const log::Remains>> remains;  ///< Of the others.
   std::vector<Entry> entries;
   Index committed{50};
   io::SeededRandom random{1};
+  const log::Options options;
 
-  Three() {
+  explicit Three(uint64_t segment_bytes = 8 << 10, size_t body_bytes = 300)
+      : options{.segment_bytes = segment_bytes} {
     Entry founding = log::founding_entry();
     founding.payload = std::make_shared<const std::string>(members().encode());
     entries.push_back(founding);
@@ -47,7 +47,7 @@ struct Three {
       auto log = open(id);
       log::Maker maker(*log);
       if (id == 1) {
-        while (entries.size() < entries_count) entries.push_back(maker.records(2, 300));
+        while (entries.size() < entries_count) entries.push_back(maker.records(2, body_bytes));
       }
       for (size_t i = 1; i < entries.size(); ++i) {
         REQUIRE(log->append({&entries[i], 1}));
@@ -71,7 +71,7 @@ struct Three {
     disks[id].flip("segments/000000000000000" + std::to_string(segment) + ".seg", at);
   }
   Mender mender(uint64_t id) {
-    auto begun = Mender::begin(disks[id], random, segment_bytes, MemberId(id));
+    auto begun = Mender::begin(disks[id], random, options.segment_bytes, MemberId(id));
     REQUIRE(begun);
     remains[id] = begun->remains();
     return *std::move(begun);
@@ -98,8 +98,7 @@ struct Three {
       } else if (leader && question.to.id == MemberId(3)) {
         REQUIRE(mender.hear(Result<rpc::Leading>(*leader)));
       } else {
-        REQUIRE(mender.hear(
-            Result<rpc::Leading>(fail(Code::no_leader, "it does not lead"))));
+        REQUIRE(mender.hear(Result<rpc::Leading>(fail(Code::no_leader, "it does not lead"))));
       }
     }
     return "endless";
@@ -108,7 +107,7 @@ struct Three {
   bool whole(uint64_t id) {
     const auto log = open(id);
     if (log == nullptr || log->last_index().value < entries.size()) return false;
-    const auto read = log->read(Index(1), Index(entries.size() + 1), 1 << 20);
+    const auto read = log->read(Index(1), Index(entries.size() + 1), 64 << 20);
     if (!read || read->size() != entries.size()) return false;
     for (size_t i = 0; i < entries.size(); ++i) {
       if (!log::same((*read)[i], entries[i])) return false;
@@ -135,6 +134,16 @@ TEST_CASE("what was lost comes from whoever has it, and who helped is asked firs
   CHECK(mender.replaced_from() == Index());
   CHECK(three.asked.starts_with("n2e n3e "));
   CHECK(three.asked.find("n2", 3) == std::string::npos);
+  CHECK(three.whole(1));
+}
+
+TEST_CASE("what is whole behind a hole is found, also where it is long") {
+  Three three(1 << 20, 20'000);
+  three.damage(1, 1, 300'000);
+  three.damage(1, 2, 500'000);
+  Mender mender = three.mender(1);
+  CHECK(three.mend(mender) == "done");
+  CHECK(mender.mended() == 2);
   CHECK(three.whole(1));
 }
 

@@ -445,8 +445,7 @@ Result<EntriesGiven> from_message(const peerv1::EntriesResponse& from, const Ent
 
 Result<Leading> from_message(const peerv1::ConfirmResponse& from) {
   const Leading leading{Term(from.term()), Index(from.committed()), Index(from.last_index())};
-  if (leading.term == Term() || leading.committed == Index() ||
-      leading.committed > leading.last) {
+  if (leading.term == Term() || leading.committed == Index() || leading.committed > leading.last) {
     return bad("a leader that is none");
   }
   return leading;

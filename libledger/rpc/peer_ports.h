@@ -41,8 +41,8 @@ struct EntriesAsked {
 
 /// A node's answer.
 struct EntriesGiven {
-  std::vector<Entry> entries;  ///< From `from` on and without a gap; maybe none.
-  Index committed;             ///< The node's commit index.
+  std::vector<Entry> entries;    ///< From `from` on and without a gap; maybe none.
+  Index committed;               ///< The node's commit index.
   Match match = Match::unknown;  ///< Of entry `end` - 1; unknown where no term was said.
 };
 

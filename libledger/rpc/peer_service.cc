@@ -160,7 +160,7 @@ class PeerService::Incoming final
 
   PeerService& service_;
   std::shared_ptr<Incoming> self_;  ///< Until gRPC is done with us.
-  bool routed_ = false;  ///< The route is right.
+  bool routed_ = false;             ///< The route is right.
   Route route_;
   peerv1::MessagesRequest request_;
   const peerv1::MessagesResponse response_;

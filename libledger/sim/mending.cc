@@ -18,8 +18,8 @@ constexpr Duration question_patience = 2s;
 }  // namespace
 
 void World::begin_mending(Machine& machine) {
-  Result<node::Mender> begun = node::Mender::begin(machine.disk, machine.random,
-                                                   ordeal_.log.segment_bytes, machine.id);
+  Result<node::Mender> begun =
+      node::Mender::begin(machine.disk, machine.random, ordeal_.log.segment_bytes, machine.id);
   if (!begun) return mending_breaks(machine, begun.error());
   if (begun->alone()) return retire(machine, Machine::Fate::lost);
   ++counts_["mendings"];
@@ -96,9 +96,9 @@ void World::answer(Machine& machine, Result<T> answer) {
 
 void World::ask_entries(Machine& machine, Machine& to, const rpc::EntriesAsked& asked) {
   const size_t bytes = calm_ ? 1 << 16 : random_.between(1, ordeal_.pull_bytes);
-  Result<rpc::EntriesGiven> given =
-      to.up() ? node::give(*to.log, to.replica->committed(), asked, bytes)
-              : node::give(*to.mender->remains(), asked, bytes);
+  Result<rpc::EntriesGiven> given = to.up()
+                                        ? node::give(*to.log, to.replica->committed(), asked, bytes)
+                                        : node::give(*to.mender->remains(), asked, bytes);
   answer(machine, std::move(given));
 }
 

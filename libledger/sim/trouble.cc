@@ -187,8 +187,8 @@ void Trouble::set_clock() {
 }
 
 /// Damages what was synced, where it can be told from a torn tail: sealed segments, what is derived
-/// from them, one copy of the vote, and, where the rest of the cluster is enough to go on, the newest
-/// segment's header or all of it. False: there is nothing to damage.
+/// from them, one copy of the vote, and, where the rest of the cluster is enough to go on, the
+/// newest segment's header or all of it. False: there is nothing to damage.
 bool Trouble::spoil(Machine& machine, bool newest) {
   const std::vector<std::string> segments = paths(machine.disk, ".seg");
   const size_t sealed = segments.empty() ? 0 : segments.size() - 1;
@@ -253,7 +253,8 @@ bool Trouble::gives(Machine& machine, const log::Hole& hole) {
   const Result<log::Remains> remains = log::Remains::look(machine.disk);
   if (!remains || remains->match(hole.anchor) != Match::holds) return false;
   const auto read = remains->read(hole.first, hole.end, Term(), SIZE_MAX / 2);
-  const auto more = remains->read(hole.first, hole.anchor.index + 1, hole.anchor.term, SIZE_MAX / 2);
+  const auto more =
+      remains->read(hole.first, hole.anchor.index + 1, hole.anchor.term, SIZE_MAX / 2);
   const uint64_t count = hole.end.value - hole.first.value;
   return (read && read->size() >= count) || (more && more->size() >= count);
 }
