@@ -13,10 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string member_text(MemberId id) {
-  return fmt::format("{:016x}", id.value);
-}
-
 Json or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
