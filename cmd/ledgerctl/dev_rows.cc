@@ -52,7 +52,7 @@ std::string node_json(const std::string& cluster, const DevNode& node) {
       .add("applied", status ? std::optional(status->applied) : std::nullopt)
       .add("rpc", state.rpc)
       .add_json("gossip", "null")
-      .add_json("http", "null")
+      .add("http", state.http)
       .add("restarts", state.restarts)
       .add("uptime_ms",
            std::chrono::duration_cast<std::chrono::milliseconds>(uptime(state)).count())
@@ -91,7 +91,7 @@ std::vector<std::string> cells(const DevNode& node) {
           status ? std::to_string(status->term.value) : "",
           status ? std::to_string(status->applied.value) : "",
           state.rpc,
-          "",
+          state.http,
           std::to_string(state.restarts),
           uptime_text(state),
           exit_text(state)};

@@ -33,6 +33,7 @@ void write_all(int descriptor, std::string_view text) {
 void note_ready(Context& context, const dev::Place& place, const dev::Plan& plan, Duration took) {
   context.report.note(
       fmt::format("cluster {} is ready at {} ({})", place.name(), plan.rpc(0), seconds_text(took)));
+  context.report.note(fmt::format("status page http://{}/", plan.http(0)));
   context.report.note("try: ledgerctl log append hello");
   context.report.note("try: ledgerctl dev status");
 }

@@ -108,10 +108,10 @@ std::string node_toml(const Place& place, const Plan& plan, size_t index) {
   }
   std::string text = fmt::format(
       "# Written by `ledgerctl dev up` at each start.\n[node]\n"
-      "name = {}\ndata_dir = {}\nlisten = {}\npeers = {{ {} }}\n"
+      "name = {}\ndata_dir = {}\nlisten = {}\nhttp = {}\npeers = {{ {} }}\n"
       "enable_fault_injection = true\n",
       quoted(plan.nodes[index]), quoted(place.data_directory(plan.nodes[index])),
-      quoted(plan.rpc(index)), peers);
+      quoted(plan.rpc(index)), quoted(plan.http(index)), peers);
   if (founder) text += fmt::format("bootstrap_expect = {}\n", plan.founders);
   return text;
 }

@@ -408,7 +408,6 @@ void Node::report() {
   if (replica_.term() == told_term_ && replica_.role() == told_role_) return;
   told_term_ = replica_.term();
   told_role_ = replica_.role();
-  if (hooks_.role) hooks_.role(told_role_, told_term_);
   if (!hooks_.tell) return;
   hooks_.tell(Level::info, fmt::format("{} in term {}", told_role_, told_term_.value));
 }

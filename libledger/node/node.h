@@ -39,8 +39,6 @@ class Node : public rpc::Node, public rpc::PeerNode {
     /// Once, when the loop has ended; from the loop. `no_such_member`: the cluster goes on without
     /// us.
     std::function<void(Result<void>)> done;
-    /// When role or term changes; from the loop.
-    std::function<void(std::string_view role, Term)> role = {};
   };
 
   /// `log` and `clock` must outlive it. Nothing runs before `start`. `contacts` are where others

@@ -38,8 +38,8 @@ namespace {
 /// How often the others are asked who they are, while there is no cluster.
 constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
 
-/// How long the status page waits for another node's word.
-constexpr Duration look_patience = std::chrono::seconds(1);
+/// How long the page for people waits for what other members say of themselves.
+constexpr Duration page_patience = std::chrono::seconds(1);
 
 /// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
 constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
@@ -419,10 +419,6 @@ void Process::start_node() {
                         ended_ = located(std::move(ended));
                         node_ended_ = true;
                         if (!stopping_) signals_.finish();
-                      },
-                  .role =
-                      [this](std::string_view role, Term term) {
-                        tell_manager(fmt::format("STATUS={} term {}", role, term.value));
                       }});
   if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
   node_->scrub(*disk_, [this](const Error& error) { found_damage(error); });
@@ -446,9 +442,10 @@ void Process::observe_node() {
   const auto others = [client = std::shared_ptr<rpc::Client>()](
                           const std::vector<std::string>& addresses) mutable {
     if (!client) {
-      const rpc::ClientOptions options{.endpoints = addresses,
-                                       .patience = {rpc::Patience::Kind::progress, look_patience},
-                                       .verbose = {}};
+      const rpc::ClientOptions options{
+          .endpoints = addresses,
+          .patience = {rpc::Patience::Kind::progress, page_patience},
+          .verbose = {}};
       Result<std::unique_ptr<rpc::Client>> made = rpc::Client::create(options);
       if (!made)
         return std::vector<Result<rpc::NodeStatus>>(addresses.size(), tl::unexpected(made.error()));

@@ -68,7 +68,7 @@ TEST_CASE("wrong words are named") {
   CHECK(message({"-n"}) == "-n needs a value");
   CHECK(message({"--follow=yes"}) == "--follow takes no value");
   CHECK(message({"a", "b", "c", "d"}) == "unexpected argument 'd' for 'log read'");
-  CHECK(parse(sample(), {"--dev", "x"}).error().code == Code::not_built);
+  CHECK(parse(sample(), {"--tls-ca", "x"}).error().code == Code::not_built);
 }
 
 TEST_CASE("help and version win over everything else on the line") {
@@ -93,7 +93,7 @@ TEST_CASE("a command that is not there is told from one that is not built") {
   CHECK(find_request({"hlep"}).error().hint == "did you mean 'help'?");
   CHECK(find_request({"backup", "create", "x"}).error().message ==
         "'backup create' is not in this version");
-  CHECK(find_request({"--dev", "test", "version"}).error().code == Code::not_built);
+  CHECK(find_request({"--tls-ca", "test", "version"}).error().code == Code::not_built);
 }
 
 }  // namespace
