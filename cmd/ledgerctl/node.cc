@@ -52,7 +52,7 @@ Noun node_noun() {
                    "(default 127.0.0.1:17400)"},
                   {"--gossip", "HOST:PORT",
                    "gossip address, UDP and TCP, on loopback without a key; port 0: any "
-                   "(default 127.0.0.1:17401, or any where the port of --listen is 0; with --peers "
+                   "(default: 1 above the rpc port; with --peers "
                    "none)"},
                   {"--gossip-key", "FILE",
                    "base64 keys, one a line, primary first, or Serf's key ring; mode 0600"},

@@ -152,6 +152,15 @@ Result<void> check_formation(const node::StartOptions& options, const std::strin
   return {};
 }
 
+/// The address of another listener of the node whose rpc service is at `listen`, where nobody says:
+/// `above` ports higher; any port where that one has any, or there are no more.
+Result<std::string> beside(const std::string& listen, uint16_t above) {
+  Endpoint endpoint = TRY(parse_endpoint("--listen", listen, true));
+  const bool any = endpoint.port == 0 || endpoint.port > 65'535 - above;
+  endpoint.port = any ? uint16_t{0} : static_cast<uint16_t>(endpoint.port + above);
+  return endpoint.text();
+}
+
 /// Whether and how the node gossips: by default it does, unless it is told all members.
 Result<void> take_gossip(const Context& context, node::StartOptions& options) {
   const auto listen = given(context, "--gossip", "node.gossip");
@@ -160,7 +169,7 @@ Result<void> take_gossip(const Context& context, node::StartOptions& options) {
   if (!options.peers.empty() && !listen && join.empty()) return {};
   node::GossipOptions& gossip = options.gossip.emplace();
   // Who leaves the one port to the kernel wants no fixed one beside it.
-  gossip.listen = options.listen.ends_with(":0") ? "127.0.0.1:0" : "127.0.0.1:17401";
+  gossip.listen = TRY(beside(options.listen, 1));
   if (listen) {
     gossip.listen = TRY(blame(parse_endpoint(listen->where, listen->text, true), *listen)).text();
   }
@@ -190,15 +199,6 @@ Result<void> take_formation(const Context& context, node::StartOptions& options)
   }
   TRY(take_gossip(context, options));
   return check_formation(options, peers.empty() ? "" : peers[0].where);
-}
-
-/// The address of another listener of the node whose rpc service is at `listen`, where nobody says:
-/// `above` ports higher; any port where that one has any, or there are no more.
-Result<std::string> beside(const std::string& listen, uint16_t above) {
-  Endpoint endpoint = TRY(parse_endpoint("--listen", listen, true));
-  const bool any = endpoint.port == 0 || endpoint.port > 65'535 - above;
-  endpoint.port = any ? uint16_t{0} : static_cast<uint16_t>(endpoint.port + above);
-  return endpoint.text();
 }
 
 }  // namespace

@@ -147,7 +147,8 @@ Result<void> Throwaway::spawn(const std::string& program, size_t node, const std
                                         "--log-format",
                                         "text"};
   if (endpoints_.size() == 1) {
-    arguments.emplace_back("--bootstrap");
+    arguments.insert(arguments.end(),
+                     {"--bootstrap", "--gossip", address.substr(0, address.find(':')) + ":0"});
   } else {
     arguments.insert(arguments.end(),
                      {"--peers", peers, "--bootstrap-expect", std::to_string(endpoints_.size())});

@@ -49,8 +49,9 @@ def killed_at_any_time_a_supervisor_takes_its_nodes_with_it():
         goes_on(home, "killed while a node is paused")
 
         starter = home.popen("dev", "up", "-d")
-        until(lambda: len([line for line in home.processes().values() if "node start" in line]) > 0,
-              "a node begins")
+        nodes = lambda: [pid for pid, line in home.processes().items() if "node start" in line]
+        until(lambda: len(nodes()) > 0, "a node begins")
+        os.kill(nodes()[0], signal.SIGSTOP)  # So that the cluster can't be ready before.
         os.kill(home.supervisor(), signal.SIGKILL)
         check(starter.wait(timeout=60) != 0, "dev up succeeded without a supervisor")
         goes_on(home, "killed while starting")

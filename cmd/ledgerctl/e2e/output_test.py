@@ -17,6 +17,7 @@ from harness import PROGRAM, Node, background, check, run, temporary_directory
 COMMANDS = {
     "node start": None,
     "member list": ["member", "list"],
+    "member join": None,  # See gossip_test.py.
     # Those that take a member out: a cluster of one has none to give; see member_test.py.
     "member leave": None,
     "member remove": None,
@@ -42,6 +43,12 @@ COMMANDS = {
     "segment dump": ["segment", "dump", "{data}"],
     "segment verify": ["segment", "verify", "{data}"],
     "segment repair": ["segment", "repair", "{data}"],
+    # Those of clusters that they start themselves; see dev_test.py and bench_test.py.
+    **{f"dev {verb}": None for verb in (
+        "up", "down", "rm", "list", "status", "env", "logs", "start", "stop", "restart", "kill",
+        "pause", "resume", "partition", "heal")},
+    "bench": None,
+    "completion": None,
     "health": ["health"],
     "version": ["version"],
     "help": ["help"],

@@ -2,6 +2,7 @@
 """The systemd unit, held against systemd itself: it verifies, and it leaves a node little of the
 machine. unit.py UNIT PROGRAM; skipped where systemd-analyze is not installed."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -15,7 +16,7 @@ EXPOSURE_MAX = 20
 
 
 def main():
-    unit, program = sys.argv[1:]
+    unit, program = map(os.path.abspath, sys.argv[1:])
     analyze = shutil.which("systemd-analyze")
     if not analyze:
         print("skipped: systemd-analyze is not installed")
