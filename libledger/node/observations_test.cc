@@ -69,7 +69,8 @@ TEST_CASE("five minutes are kept, and no more") {
     observations.add(at_offset(static_cast<uint64_t>(i)), Instant{} + std::chrono::seconds(i),
                      noon);
   }
-  for (const auto& [name, values] : seen(observations)["samples"].items()) {
+  const auto page = seen(observations);
+  for (const auto& [name, values] : page["samples"].items()) {
     CAPTURE(name);
     CHECK(values.size() == Observations::samples_max);
   }

@@ -193,13 +193,13 @@ Result<void> Process::check_options() const {
                 fmt::format("--segment-bytes: {} is too small", options_.segment_bytes),
                 "at least 2MiB");
   }
-  if (options_.gossip) TRY(check(*options_.gossip));
   for (const auto& [flag, text] :
        {std::pair("--listen", &options_.listen), {"--http", &options_.http}}) {
     if (rpc::is_loopback(TRY(rpc::parse_address(*text)))) continue;
     return fail(Code::usage, fmt::format("{}: {} is not a loopback address", flag, *text),
                 "without TLS a node listens on loopback only, such as 127.0.0.1:17400");
   }
+  if (options_.gossip) TRY(check(*options_.gossip));
   return {};
 }
 

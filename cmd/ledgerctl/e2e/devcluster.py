@@ -25,6 +25,16 @@ def until(condition, what):
     return time.monotonic() - begin
 
 
+def in_use(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
 class Home:
     """State and runtime directories; every process that was started with them can be listed."""
 
@@ -107,11 +117,10 @@ class Home:
     def gone(self, what):
         """Waits until nothing of this home runs, listens or is locked; returns how long."""
         took = until(lambda: not self.processes(), f"{what}: processes are left: {self.processes()}")
-        for node in range(9):
-            for port in range(3):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", self.base_port + 10 * node + port))
+        # A process that ends loses its memory, and with it its name, before its sockets.
+        until(lambda: not any(in_use(self.base_port + 10 * node + port)
+                              for node in range(9) for port in range(3)),
+              f"{what}: ports are in use")
         return took
 
     def __enter__(self):
