@@ -21,7 +21,8 @@ def started(home, *flags):
     process = home.popen("dev", "up", "--base-port", str(home.base_port), *flags)
     until(lambda: process.poll() is not None or (home.directory() / "state.json").exists()
           and home.json("dev", "list")[0]["state"] == "running", "the cluster runs")
-    check(process.poll() is None, "the supervisor ended: " + (process.stderr.read() or ""))
+    if process.poll() is not None:
+        fail("the supervisor ended: " + process.stderr.read())
     return process
 
 
