@@ -5,11 +5,10 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 
-from devcluster import Home, until
+from devcluster import Home, listening, until
 from harness import check
 
 
@@ -149,9 +148,7 @@ def a_node_that_crashes_is_started_again_until_it_is_too_much():
         home.run("health", "--wait", "--nodes", "3")
         # One that can't start is not tried again.
         home.run("dev", "stop", "n3")
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", home.base_port + 20))
-            taken.listen()
+        with listening(home.base_port + 20):
             home.failed(1, "not_ready", "dev", "start", "n3")
         row = home.nodes()["n3"]
         check(row["state"] == "exited" and row["last_exit"]["code"] == 73, f"{row}")
@@ -171,9 +168,7 @@ def a_failed_start_names_the_node_and_leaves_nothing():
         home.gone("a failed start in the foreground")
         home.failed(64, "usage", "dev", "up", "-d", "--", "--name", "x")
         home.failed(64, "usage", "dev", "up", "-d", "x")
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", home.base_port + 10))
-            taken.listen()
+        with listening(home.base_port + 10):
             error = home.failed(73, "address_in_use", "dev", "up", "-d", "--base-port",
                                 str(home.base_port))
             check(f"pid {os.getpid()}" in error["message"], f"{error}")
@@ -182,9 +177,7 @@ def a_failed_start_names_the_node_and_leaves_nothing():
         # Later conflicts move nothing either.
         home.up()
         home.run("dev", "down")
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", home.base_port))
-            taken.listen()
+        with listening(home.base_port):
             home.failed(73, "address_in_use", "dev", "up", "-d")
         home.up("--ephemeral")
         home.run("dev", "down")

@@ -25,13 +25,24 @@ def until(condition, what):
     return time.monotonic() - begin
 
 
+def listening(port):
+    """A listener of ours; connections of an earlier one that have ended are not in its way."""
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def in_use(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
+    try:
+        listening(port).close()
+    except OSError:
+        return True
     return False
 
 
