@@ -5,24 +5,23 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <mutex>
 #include <thread>
 
 #include "base/node_name.h"
 #include "io/directory_lock.h"
-#include "io/notify.h"
 #include "io/posix_disk.h"
 #include "io/system_clock.h"
 #include "log/damage.h"
 #include "log/log.h"
 #include "log/mend.h"
-#include "log/vote_file.h"
+#include "node/claim.h"
 #include "node/formation.h"
 #include "node/gossip.h"
 #include "node/http_port.h"
 #include "node/identity.h"
 #include "node/joiner.h"
+#include "node/manager.h"
 #include "node/mending.h"
 #include "node/node.h"
 #include "node/search.h"
@@ -55,18 +54,6 @@ constexpr Duration farewell_patience = std::chrono::milliseconds(500);
 constexpr raft::Settings engine_settings = {.election_timeout = std::chrono::milliseconds(600),
                                             .heartbeat = std::chrono::milliseconds(60)};
 
-/// The host name's first label, as far as it can be a node name.
-std::string default_name() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  std::string name;
-  for (const char* c = host; *c != '\0' && *c != '.' && name.size() < 32; ++c) {
-    const char lower = static_cast<char>(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    name.push_back((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ? lower : '-');
-  }
-  return valid_node_name(name) ? name : "node";
-}
-
 /// Everything of a running node, in the order it is built; taken down in the reverse.
 class Process {
  public:
@@ -93,16 +80,8 @@ class Process {
     return result;
   }
   Id new_id();
-  Result<void> identify();
   Result<void> listen();
-  Result<void> complete_identity();
-  Result<void> rejoin();
   Result<void> open_gossip();
-  /// Founds a cluster by itself.
-  bool alone() const { return options_.bootstrap || options_.bootstrap_expect == 1; }
-  bool may_join() const {
-    return !contacts_.empty() || (options_.gossip && !options_.gossip->join.empty());
-  }
   Result<bool> find_cluster();
   Result<void> begin(const Formation& formation);
   Result<bool> open_or_mend();
@@ -123,8 +102,6 @@ class Process {
             .http = http_->address(),
             .gossip = gossip_ ? gossip_->address() : std::string()};
   }
-  void tell_manager(const std::string& state);
-  void reassure_manager(const rpc::NodeStatus* status);
   void reload();
   Result<void> read_cuts();
 
@@ -133,6 +110,7 @@ class Process {
   io::SystemClock clock_;
   io::SystemRandom random_;
   Signals signals_;
+  Manager manager_{journal_};
   std::unique_ptr<io::PosixDisk> disk_;
   std::optional<io::DirectoryLock> lock_;
   Identity identity_;
@@ -148,10 +126,6 @@ class Process {
   mutable std::mutex introduction_mutex_;  ///< Guards what peers are told from other threads.
   rpc::Introduction introduction_;
 
-  const bool watched_ = getenv("WATCHDOG_USEC") != nullptr;
-  std::string told_status_;    ///< What the manager was told last.
-  bool manager_deaf_ = false;  ///< It can't be told.
-
   std::atomic<bool> stopping_ = false;  ///< Because somebody told us to.
   Result<void> ended_;                  ///< How the node's loop ended; written before `finish`.
   std::atomic<bool> node_ended_ = false;
@@ -166,20 +140,22 @@ Result<bool> Process::start(const Listening& listening) {
   TRY(check_options());
   disk_ = TRY(io::PosixDisk::make_at(options_.data_dir));
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
-  TRY(located(identify()));
+  Claim claim = TRY(located(node::claim(*disk_, random_, options_)));
+  identity_ = std::move(claim.identity);
+  contacts_ = std::move(claim.contacts);
   TRY(listen());
   TRY(open_gossip());
   listening(listeners());
   if (!TRY(located(log::Log::exists(*disk_)))) {
     // The first of several nodes must not hold up whoever starts the others.
-    if (!alone()) tell_manager("READY=1");
+    if (!options_.alone()) manager_.tell("READY=1");
     if (!TRY(find_cluster())) return false;
   }
   http_->set_why_not("recovers the log");
   if (!TRY(located(open_or_mend()))) return false;
   start_node();
   observe_node();
-  tell_manager("READY=1");
+  manager_.tell("READY=1");
   return true;
 }
 
@@ -201,73 +177,6 @@ Result<void> Process::check_options() const {
   }
   if (options_.gossip) TRY(check(*options_.gossip));
   return {};
-}
-
-Result<void> Process::identify() {
-  const std::optional<Identity> known = TRY(Identity::load(*disk_));
-  if (known) {
-    if (!options_.name.empty() && options_.name != known->name) {
-      return fail(
-          Code::data_dir_mismatch,
-          fmt::format("data directory belongs to node {}, not {}", known->name, options_.name),
-          "use another directory, or drop --name");
-    }
-    identity_ = *known;
-    TRY(complete_identity());
-    if (TRY(Identity::has_left(*disk_))) TRY(rejoin());
-  } else {
-    if (TRY(log::Log::exists(*disk_))) {
-      return fail(Code::corrupt_segment,
-                  fmt::format("{} holds a log, but its file 'node' is missing", options_.data_dir),
-                  "restore the file 'node' from a copy of this directory");
-    }
-    identity_ =
-        Identity::draw(options_.name.empty() ? default_name() : options_.name, Id(), random_);
-  }
-  for (const auto& [name, address] : options_.peers) {
-    if (name != identity_.name) contacts_.push_back({name, address});
-  }
-  if (!options_.peers.empty() && contacts_.size() == options_.peers.size()) {
-    return fail(Code::usage, fmt::format("--peers does not name {}, this node", identity_.name),
-                "name all first members, this one too, or give the --name that is meant");
-  }
-  const bool may_found = alone() || (options_.gossip && options_.bootstrap_expect > 0);
-  if (identity_.cluster == Id() && !may_found && !may_join()) {
-    return fail(Code::usage, fmt::format("{} is empty", options_.data_dir),
-                "--bootstrap founds a new cluster there, --join or --peers joins one");
-  }
-  // Peers are told who we are before we have a cluster, and must find the same one after a crash.
-  if (!known) TRY(identity_.save(*disk_));
-  return {};
-}
-
-/// The log is made before its cluster is noted, so a crash in between leaves a log that says
-/// it. A log that is gone took our votes with it: the old id must never vote again.
-Result<void> Process::complete_identity() {
-  const bool has_log = TRY(log::Log::exists(*disk_));
-  if (has_log == (identity_.cluster != Id())) return {};
-  if (has_log) {
-    const log::FoundVotes votes = TRY(log::read_votes(*disk_));
-    if (!votes.newest()) return {};  // Damage, and told as such when the log is opened.
-    identity_.cluster = votes.counting().cluster;
-  } else {
-    identity_.cluster = Id();
-    identity_.member = MemberId(random_.number());
-  }
-  return identity_.save(*disk_);
-}
-
-/// Comes back into the cluster that this directory has left, under another id: the old one never
-/// votes again.
-Result<void> Process::rejoin() {
-  if (options_.peers.empty() && !may_join()) {
-    return fail(Code::data_dir_mismatch,
-                fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()),
-                "--join or --peers joins it again");
-  }
-  identity_.member = MemberId(random_.number());
-  TRY(identity_.save(*disk_));
-  return Identity::forget_left(*disk_);
 }
 
 Id Process::new_id() {
@@ -324,7 +233,7 @@ std::string Process::address() const {
 
 /// Founds a cluster, or finds one among the others. False: a signal came first.
 Result<bool> Process::find_cluster() {
-  if (alone()) {
+  if (options_.alone()) {
     std::vector<raft::Member> founders = {
         {identity_.member, raft::Standing::voter, identity_.name, address()}};
     TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
@@ -341,7 +250,7 @@ Result<bool> Process::find_cluster() {
       TRY(begin(*formation));
       return true;
     }
-    reassure_manager(nullptr);
+    manager_.reassure("waits for a cluster");
     const std::optional<int> number = signals_.wait(ask_peers_again);
     if (number == SIGHUP) reload();
     if (number && number != SIGHUP) return false;
@@ -442,10 +351,9 @@ void Process::observe_node() {
   const auto others = [client = std::shared_ptr<rpc::Client>()](
                           const std::vector<std::string>& addresses) mutable {
     if (!client) {
-      const rpc::ClientOptions options{
-          .endpoints = addresses,
-          .patience = {rpc::Patience::Kind::progress, page_patience},
-          .verbose = {}};
+      const rpc::ClientOptions options{.endpoints = addresses,
+                                       .patience = {rpc::Patience::Kind::progress, page_patience},
+                                       .verbose = {}};
       Result<std::unique_ptr<rpc::Client>> made = rpc::Client::create(options);
       if (!made)
         return std::vector<Result<rpc::NodeStatus>>(addresses.size(), tl::unexpected(made.error()));
@@ -460,7 +368,11 @@ void Process::observe_node() {
                        metrics.replays = server_->replays();
                        if (gossip_) metrics.count(*gossip_->members());
                      },
-                 .looked = [this](const rpc::NodeStatus& status) { reassure_manager(&status); }});
+                 .looked =
+                     [this](const rpc::NodeStatus& status) {
+                       manager_.reassure(fmt::format("{} term {}, applied {}", status.role,
+                                                     status.term.value, status.applied.value));
+                     }});
 }
 
 Self Process::self() const {
@@ -507,7 +419,7 @@ Result<bool> Process::mend() {
   http_->set_why_not("mends its log");
   server_->attach(*mending_);
   server_->attach_peer(*mending_);
-  tell_manager("READY=1\nSTATUS=mending its log");
+  manager_.tell("READY=1\nSTATUS=mending its log");
   mending_->start();
   for (;;) {
     const std::optional<int> number = signals_.wait(std::nullopt);
@@ -520,7 +432,7 @@ Result<bool> Process::mend() {
       journal_.info("stopping; what is damaged is mended at the next start");
       return false;
     }
-    tell_manager("STATUS=");
+    manager_.tell("STATUS=");
     return mending_->outcome();
   }
 }
@@ -583,7 +495,7 @@ Result<int> Process::wait() {
     }
   }
   stopping_ = true;
-  tell_manager("STOPPING=1");
+  manager_.tell("STOPPING=1");
   journal_.info("stopping");
   std::atomic<bool> stopped = false;
   std::thread stopper([&] {
@@ -618,12 +530,12 @@ void Process::stop() {
 
 /// What SIGHUP asks for. Whoever sent it may wait until it is done.
 void Process::reload() {
-  tell_manager("RELOADING=1");
+  manager_.tell("RELOADING=1");
   if (!options_.fault_injection) journal_.info("SIGHUP: nothing to read again");
   if (const Result<void> read = read_cuts(); !read) {
     journal_.error(read.error().message + ": what was cut stays so");
   }
-  tell_manager("READY=1");
+  manager_.tell("READY=1");
 }
 
 Result<void> Process::read_cuts() {
@@ -636,24 +548,6 @@ Result<void> Process::read_cuts() {
   if (!cuts.empty()) journal_.warning(fmt::format("cut off from {} on purpose", cuts.size()));
   node_->cuts().set(std::move(cuts));
   return {};
-}
-
-void Process::tell_manager(const std::string& state) {
-  if (const Result<void> told = io::notify(state); !told) journal_.warning(told.error().message);
-}
-
-/// The manager's watchdog hears that the loop answers, or that we wait for a cluster; people hear
-/// what the node is. By one thread at a time.
-void Process::reassure_manager(const rpc::NodeStatus* status) {
-  std::string state = watched_ ? "WATCHDOG=1\n" : "";
-  const std::string text = status ? fmt::format("{} term {}, applied {}", status->role,
-                                                status->term.value, status->applied.value)
-                                  : "waits for a cluster";
-  if (std::exchange(told_status_, text) != text) state += "STATUS=" + text;
-  if (state.empty() || manager_deaf_) return;
-  const Result<void> told = io::notify(state);
-  manager_deaf_ = !told;  // Said once; it would be said every second.
-  if (!told) journal_.warning(told.error().message);
 }
 
 }  // namespace

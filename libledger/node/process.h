@@ -36,6 +36,10 @@ struct StartOptions {
   /// Obey the file `faults` in the directory: who this node is cut off from (cuts.h). For tests.
   bool fault_injection = false;
   std::string version;  ///< Of the program, for those who ask.
+
+  /// It founds a cluster by itself.
+  bool alone() const { return bootstrap || bootstrap_expect == 1; }
+  bool joins_by_gossip() const { return gossip && !gossip->join.empty(); }
 };
 
 /// HOST:PORT of each listener, with the ports that were chosen.
