@@ -1,6 +1,5 @@
 // ledgerctl bench: how fast a cluster is, here and now.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
@@ -83,16 +82,6 @@ Result<Options> options_of(const Context& context) {
     options.requirements.push_back(TRY(parse_requirement("--require", text)));
   }
   return options;
-}
-
-/// User and system time of this process so far.
-double own_cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 double ms(Duration duration) {
@@ -247,12 +236,10 @@ Checked<void> hold(const std::vector<Requirement>& requirements, const Figures& 
   for (const Requirement& requirement : requirements) {
     const double value = value_of(figures, requirement.what);
     if (requirement.holds(value)) continue;
-    Failure missed = Error{Code::refused,
-                           fmt::format("{} {}, required {}", requirement.name(),
-                                       requirement.text(value), requirement.bound_text()),
-                           "measure again on a quiet machine, or see 'ledgerctl log status'"};
-    missed.verdict = "required_missed";
-    return tl::unexpected(std::move(missed));
+    return fail(Code::required_missed,
+                fmt::format("{} {}, required {}", requirement.name(), requirement.text(value),
+                            requirement.bound_text()),
+                "measure again on a quiet machine, or see 'ledgerctl log status'");
   }
   return {};
 }

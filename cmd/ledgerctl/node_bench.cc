@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +21,7 @@
 #include "base/crc32c.h"
 #include "base/record.h"
 #include "log/v1/log.grpc.pb.h"
+#include "rpc/channel.h"
 #include "rpc/client.h"
 #include "rpc/limits.h"
 #include "rpc/process.h"
@@ -100,20 +100,12 @@ std::pair<double, double> probe_disk(const std::string& directory) {
   return {large, small};
 }
 
-/// As our own client has them: what gRPC does by default would be measured with the node.
-grpc::ChannelArguments arguments() {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(rpc::response_bytes_max);
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
-  arguments.SetInt(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, rpc::read_chunk_bytes_max);
-  return arguments;
-}
-
 std::unique_ptr<logpb::v1::Log::Stub> connect(const std::string& address) {
+  // As our own client has them: what gRPC does by default would be measured with the node.
+  grpc::ChannelArguments arguments = rpc::channel_arguments();
+  arguments.SetMaxReceiveMessageSize(rpc::response_bytes_max);
   return logpb::v1::Log::NewStub(
-      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments()));
+      grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
 }
 
 logpb::v1::AppendRequest request(Records& records, uint32_t count) {
@@ -216,16 +208,6 @@ double read_stream(logpb::v1::Log::Stub& stub) {
   return static_cast<double>(read) / seconds_since(start);
 }
 
-/// User and system time of this process so far.
-double own_cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
 /// Waits until the cluster has one.
 std::string leader_of(const cli::Throwaway& cluster) {
   auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
@@ -242,7 +224,6 @@ std::string leader_of(const cli::Throwaway& cluster) {
 
 /// What is measured of one cluster, beside what the disk alone does.
 void run(const std::string& program, size_t nodes) {
-  // Before gRPC has threads: it forks.
   auto started = cli::Throwaway::start(program, nodes);
   if (!started) give_up(started.error().message);
   const cli::Throwaway& cluster = **started;
@@ -257,7 +238,7 @@ void run(const std::string& program, size_t nodes) {
   fmt::print("  idle node                  {:10.1f} MB RSS\n", cluster.rss_mb());
 
   // All processes: the nodes, and this one, which is the clients.
-  const auto cpu = [&] { return cluster.cpu_seconds() + own_cpu_seconds(); };
+  const auto cpu = [&] { return cluster.cpu_seconds() + cli::own_cpu_seconds(); };
   const Unary one = append_unary(*stub, 1, 2000);
   fmt::print(
       "  1 caller, 1 record         {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us ({:.2f} of the "

@@ -5,10 +5,8 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -84,39 +82,13 @@ std::vector<std::string> stat_fields(pid_t pid) {
   return {std::istream_iterator<std::string>(fields), {}};
 }
 
-/// In the child: becomes the node. Returns where it can't.
-void become(const std::string& program, const std::vector<std::string>& arguments, int log,
-            pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) return;  // It ended before it was asked to tell.
-  setpgid(0, 0);
-  const int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-  dup2(nothing, 0);
-  dup2(nothing, 1);
-  dup2(log, 2);
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  execv(program.c_str(), argv.data());
-}
-
-/// Waits for the end of a child.
-bool ends_within(pid_t pid, int patience_ms) {
-  const int watched = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
-  if (watched < 0) return true;
-  pollfd ended{watched, POLLIN, 0};
-  const bool in_time = poll(&ended, 1, patience_ms) > 0;
-  close(watched);
-  return in_time;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Throwaway>> Throwaway::start(const std::string& program, size_t count) {
   const char* base = std::getenv("TMPDIR");
   std::string work = std::string(base && *base ? base : "/tmp") + "/ledgerctl-bench-XXXXXX";
   if (mkdtemp(work.data()) == nullptr) TRY(failed("mkdtemp"));
-  std::unique_ptr<Throwaway> cluster(new Throwaway(work));
+  std::unique_ptr<Throwaway> cluster(new Throwaway(work, TRY(io::Lifeline::make())));
   std::string peers;
   for (size_t node = 0; node < count; ++node) {
     const std::optional<std::string> address = free_address();
@@ -153,17 +125,20 @@ Result<void> Throwaway::spawn(const std::string& program, size_t node, const std
     arguments.insert(arguments.end(),
                      {"--peers", peers, "--bootstrap-expect", std::to_string(endpoints_.size())});
   }
-  const int log =
-      open((directory(node) + ".log").c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  const pid_t parent = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) {
-    become(program, arguments, log, parent);
-    _exit(127);
-  }
-  if (log >= 0) close(log);
-  if (pid < 0) return failed("fork");
-  pids_.push_back(pid);
+  const std::string log = directory(node) + ".log";
+  const io::Descriptor nothing(open("/dev/null", O_WRONLY | O_CLOEXEC));
+  const io::Descriptor errors(open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
+  if (!nothing || !errors) return failed("open");
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable; ++variable) environment.emplace_back(*variable);
+  environment.push_back(io::Lifeline::descriptor_variable());
+  environment.push_back(io::Lifeline::parent_variable());
+  children_.push_back(TRY(io::Child::spawn({.program = program,
+                                            .arguments = std::move(arguments),
+                                            .environment = std::move(environment),
+                                            .output = nothing.get(),
+                                            .errors = errors.get(),
+                                            .lifeline = lifeline_.child_end()})));
   return {};
 }
 
@@ -182,10 +157,13 @@ Result<void> Throwaway::wait_until_listening() const {
 }
 
 Throwaway::~Throwaway() {
-  for (const pid_t pid : pids_) kill(pid, SIGTERM);
-  for (const pid_t pid : pids_) {
-    if (!ends_within(pid, stop_patience_ms)) kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
+  for (const io::Child& child : children_) child.signal(SIGTERM);
+  for (io::Child& child : children_) {
+    if (!io::wait_readable(child.descriptor(), stop_patience_ms)) {
+      child.signal(SIGKILL);
+      io::wait_readable(child.descriptor(), -1);
+    }
+    child.reap();
   }
   std::error_code ignored;  // What can't be removed stays in /tmp.
   std::filesystem::remove_all(work_, ignored);
@@ -196,12 +174,8 @@ std::string Throwaway::directory(size_t node) const {
 }
 
 Result<void> Throwaway::check() const {
-  for (size_t node = 0; node < pids_.size(); ++node) {
-    siginfo_t info{};
-    const int flags = WEXITED | WNOHANG | WNOWAIT;
-    if (waitid(P_PID, static_cast<id_t>(pids_[node]), &info, flags) != 0 || info.si_pid == 0) {
-      continue;
-    }
+  for (size_t node = 0; node < children_.size(); ++node) {
+    if (!io::wait_readable(children_[node].descriptor(), 0)) continue;
     std::ifstream log(directory(node) + ".log");
     std::string last;
     for (std::string line; std::getline(log, line);) last = line;
@@ -215,18 +189,27 @@ Result<void> Throwaway::check() const {
 
 double Throwaway::cpu_seconds() const {
   double ticks = 0;
-  for (const pid_t pid : pids_) {
-    const std::vector<std::string> fields = stat_fields(pid);
+  for (const io::Child& child : children_) {
+    const std::vector<std::string> fields = stat_fields(child.pid());
     if (fields.size() > 12) ticks += std::stod(fields[11]) + std::stod(fields[12]);
   }
   return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 double Throwaway::rss_mb() const {
-  const std::vector<std::string> fields = stat_fields(pids_.at(0));
+  const std::vector<std::string> fields = stat_fields(children_.at(0).pid());
   return fields.size() > 21
              ? std::stod(fields[21]) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20)
              : 0;
+}
+
+double own_cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 }  // namespace ledger::cli

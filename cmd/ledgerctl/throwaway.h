@@ -1,13 +1,13 @@
 // A cluster for the time of a measurement: nodes as child processes over a temporary directory.
 #pragma once
 
-#include <sys/types.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "io/child.h"
+#include "io/lifeline.h"
 
 namespace ledger::cli {
 
@@ -17,8 +17,8 @@ namespace ledger::cli {
 class Throwaway {
  public:
   /// Starts `count` nodes of `program` and waits until all listen; they form their cluster in a
-  /// moment. Call it from the main thread, before any other begins (gRPC's included): it forks.
-  /// Errors: `io`, `not_ready` where a node ends or does not listen.
+  /// moment. Call it from the main thread: they end with the thread that started them.
+  /// Errors: those of Child::spawn; `io`, `not_ready` where a node ends or does not listen.
   static Result<std::unique_ptr<Throwaway>> start(const std::string& program, size_t count);
   /// SIGTERM to all, and SIGKILL to whoever is there ten seconds later.
   ~Throwaway();
@@ -38,13 +38,18 @@ class Throwaway {
   double rss_mb() const;
 
  private:
-  explicit Throwaway(std::string work) : work_(std::move(work)) {}
+  Throwaway(std::string work, io::Lifeline lifeline)
+      : work_(std::move(work)), lifeline_(std::move(lifeline)) {}
   Result<void> wait_until_listening() const;
   Result<void> spawn(const std::string& program, size_t node, const std::string& peers);
 
   std::string work_;
   std::vector<std::string> endpoints_;
-  std::vector<pid_t> pids_;
+  io::Lifeline lifeline_;
+  std::vector<io::Child> children_;
 };
+
+/// User and system time of this process so far.
+double own_cpu_seconds();
 
 }  // namespace ledger::cli

@@ -86,13 +86,14 @@ constexpr auto rows = std::to_array<Row>({
     {Code::cluster_stopped, "cluster_stopped", 69},
     {Code::cluster_running, "cluster_running", 73},
     {Code::unclean_stop, "unclean_stop", 1},
+    {Code::required_missed, "required_missed", 1},
 });
 
 constexpr bool in_order() {
   for (size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].code != static_cast<Code>(i)) return false;
   }
-  return rows.back().code == Code::unclean_stop;
+  return rows.back().code == Code::required_missed;
 }
 static_assert(in_order());
 

@@ -98,6 +98,7 @@ enum class Code {
   cluster_stopped,
   cluster_running,
   unclean_stop,
+  required_missed,  // 1: of a benchmark
 };
 
 /// A failure: the decision it allows, one lower-case line that names the thing and its values
