@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <thread>
 
 #include "cli/json.h"
 #include "cli/text.h"
+#include "cluster.h"
 #include "dev/supervisor.h"
 #include "io/directory_lock.h"
 #include "io/system_clock.h"
@@ -65,14 +65,13 @@ Checked<bool> take_down(Context& context, const dev::Place& place) {
   // One that ended by itself meanwhile is as good.
   if (!asked && asked.error().code != Code::cluster_stopped) return tl::unexpected(asked.error());
   // It answers with its last breath: the lock goes with the process.
-  io::SystemClock clock;
-  const Instant begin = clock.now();
+  const rpc::Deadline deadline = waiting(context);
   while (TRY(place.runs())) {
-    if (limit && clock.now() - begin >= *limit) {
+    if (deadline.passed()) {
       return fail(Code::not_ready, fmt::format("the supervisor of '{}' does not end", place.name()),
                   fmt::format("see {}", place.supervisor_log()));
     }
-    std::this_thread::sleep_for(look_again);
+    deadline.pause(look_again);
   }
   return true;
 }

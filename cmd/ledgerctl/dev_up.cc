@@ -11,6 +11,7 @@
 #include "cli/json.h"
 #include "cli/signals.h"
 #include "cli/text.h"
+#include "cluster.h"
 #include "dev.h"
 #include "dev/logs.h"
 #include "dev/supervisor.h"
@@ -99,18 +100,16 @@ Outcome print_status(Context& context, const dev::Place& place, const dev::Clust
 
 /// Waits as a new cluster's starter does, until it is healthy.
 Checked<void> wait_for_health(Context& context, const dev::Plan& plan) {
-  io::SystemClock clock;
-  const std::optional<Duration> limit = context.settings.timeout(Deadline::waiting);
-  const Instant begin = clock.now();
+  const rpc::Deadline deadline = waiting(context);
   for (;;) {
     const Checked<void> healthy =
         ask_health(context, plan.endpoints(), plan.nodes.size(), look_limit);
     if (healthy) return {};
-    if (limit && clock.now() - begin >= *limit) {
+    if (deadline.passed()) {
       return fail(Code::not_ready, "the cluster is not healthy: " + healthy.error().message,
                   "raise --timeout; see 'ledgerctl dev logs'");
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    deadline.pause(std::chrono::milliseconds(50));
   }
 }
 

@@ -43,7 +43,7 @@ std::vector<std::string> parse_lines(const std::string& text) {
 }
 
 std::string key_of(const rpc::Change& change) {
-  return fmt::format("{} {:016x} {}", static_cast<int>(change.kind), change.member.value,
+  return fmt::format("{} {} {}", static_cast<int>(change.kind), member_text(change.member),
                      change.address);
 }
 

@@ -48,7 +48,7 @@ Result<serf::Address> resolved(const std::string& text) {
 
 serf::wire::Tags tags_of(const GossipThread::Self& self) {
   serf::wire::Tags tags = {{"role", "ledger"},
-                           {"id", fmt::format("{:016x}", self.member.value)},
+                           {"id", member_text(self.member)},
                            {"rpc_addr", self.rpc_address},
                            {"version", self.version}};
   if (self.cluster != Id()) tags["cluster"] = self.cluster.text();
