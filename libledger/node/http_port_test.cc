@@ -1,40 +1,22 @@
 #include "node/http_port.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <future>
 
 #include "io/system_clock.h"
-#include "rpc/address.h"
+#include "node/http_ask.h"
 
 using namespace ledger;
+using node::ask;
 using node::HttpPort;
 using node::Metrics;
 
 namespace {
 
 std::string get(const HttpPort& port, const std::string& path) {
-  const rpc::Address to = rpc::parse_address(port.address()).value();
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(to.port);
-  inet_pton(AF_INET, to.host.c_str(), &name.sin_addr);
-  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
-  const std::string request = "GET " + path + " HTTP/1.0\r\n\r\n";
-  REQUIRE(send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
-  std::string all;
-  char some[4096];
-  for (ssize_t got = 0; (got = recv(fd, some, sizeof some, 0)) > 0;) {
-    all.append(some, static_cast<size_t>(got));
-  }
-  close(fd);
-  return all;
+  return ask(port.address(), "GET " + path + " HTTP/1.0\r\n\r\n");
 }
 
 bool ok(const std::string& answer) {

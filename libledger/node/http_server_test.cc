@@ -1,37 +1,15 @@
 #include "node/http_server.h"
 
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "rpc/address.h"
+#include "node/http_ask.h"
 
 using namespace ledger;
+using node::ask;
 using node::HttpAnswer;
 using node::HttpServer;
 
 namespace {
-
-/// Sends `request` and returns all that comes until the server closes.
-std::string ask(const std::string& address, const std::string& request) {
-  const rpc::Address to = rpc::parse_address(address).value();
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_port = htons(to.port);
-  inet_pton(AF_INET, to.host.c_str(), &name.sin_addr);
-  REQUIRE(connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
-  REQUIRE(send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
-          static_cast<ssize_t>(request.size()));
-  std::string all;
-  char some[4096];
-  for (ssize_t got = 0; (got = recv(fd, some, sizeof some, 0)) > 0;) {
-    all.append(some, static_cast<size_t>(got));
-  }
-  close(fd);
-  return all;
-}
 
 std::string get(const std::string& address, const std::string& path,
                 const std::string& method = "GET") {

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 
-from harness import PROGRAM, check, eventually, failed, run, temporary_directory
+from harness import PROGRAM, Member, check, eventually, failed, run, temporary_directory
 
 KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 OTHER_KEY = "ABEiM0RVZneImaq7zN3u/w=="
@@ -27,44 +27,17 @@ def free_address():
         return f"{host}:{tcp.getsockname()[1]}"
 
 
-class Gossiper:
+class Gossiper(Member):
     """A node that finds the others by gossip."""
 
     def __init__(self, pool, name):
-        self.pool = pool
-        self.name = name
-        self.directory = os.path.join(pool.work, name)
-        self.log = self.directory + ".log"
-        self.rpc = free_address()
+        super().__init__(pool, name, free_address())
         self.gossip = free_address()
-        self.process = None
 
-    @property
-    def up(self):
-        return self.process is not None and self.process.poll() is None
-
-    def start(self, *flags):
-        command = [PROGRAM, "node", "start", "--data-dir", self.directory, "--name", self.name,
-                   "--listen", self.rpc, "--gossip", self.gossip, "--log-format", "text", *flags]
-        if self.pool.key and "--gossip-key" not in flags:
-            command += ["--gossip-key", self.pool.key]
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=open(self.log, "a", encoding="utf-8"))
-        return self
-
-    def signal(self, number):
-        self.process.send_signal(number)
-
-    def kill(self):
-        self.signal(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self):
-        self.signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
-
-    def run(self, *arguments, **options):
-        return run("-e", self.rpc, *arguments, **options)
+    def finds(self, flags):
+        key = self.cluster.key
+        return ["--gossip", self.gossip] + (
+            ["--gossip-key", key] if key and "--gossip-key" not in flags else [])
 
     def rows(self):
         """What this node knows, by name; nothing while it can't be asked."""
@@ -95,7 +68,7 @@ class Pool:
         return [node for node in self.nodes.values() if node.up]
 
     def run(self, *arguments, **options):
-        return run("-e", ",".join(node.rpc for node in self.up()), *arguments, **options)
+        return run("-e", ",".join(node.address for node in self.up()), *arguments, **options)
 
     def rows(self):
         text = self.run("member", "list", "-o", "json", exit=(0, 69))
@@ -139,7 +112,7 @@ def five_found_a_cluster(pool):
     rows = eventually("all five see five that are alive", lambda: next((rows for rows in [pool.rows()] if
         len(rows) == 5 and all(row["ok"] and row["gossip"] == "alive" for row in rows.values())), None))
     for name, row in rows.items():
-        check(row["gossip_addr"] == pool[name].gossip and row["rpc"] == pool[name].rpc, f"{row}")
+        check(row["gossip_addr"] == pool[name].gossip and row["rpc"] == pool[name].address, f"{row}")
     check(first.text().count("no key") == 1, "a node without a key does not warn once")
     pool.run("log", "append", "one")
 
@@ -172,11 +145,11 @@ def stopped_is_no_goodbye(pool):
 def moves(pool, node):
     """Another rpc address: the same member."""
     before = pool.rows()[node.name]["id"]
-    node.rpc = free_address()
+    node.address = free_address()
     node.start()
     def moved():
         row = pool.rows()[node.name]
-        return row["rpc"] == node.rpc and row["ok"] and row["gossip"] == "alive" and row
+        return row["rpc"] == node.address and row["ok"] and row["gossip"] == "alive" and row
     row = eventually("the moved one is known at its new address", moved)
     check(row["id"] == before and row["voter"], f"an address change made another member: {row}")
 
@@ -195,7 +168,7 @@ def leaves_and_rejoins(pool):
     check(len(pool.voters()) == 4, f"voters {pool.voters()}")
 
     failed(78, "data_dir_mismatch", "node", "start", "--data-dir", node.directory, "--name", node.name,
-           "--listen", node.rpc, "--gossip", node.gossip)
+           "--listen", node.address, "--gossip", node.gossip)
     node.start("--join", pool.leader().gossip)
     eventually("it votes again", lambda: pool.voters() == names(5))
     check(pool.rows()[node.name]["id"] != before, "an id came back")
@@ -209,7 +182,7 @@ def strangers(pool, work):
             "role") == "leader")
         inside = pool.leader()
         error = failed(78, "cluster_id_mismatch", "member", "join", stranger.gossip,
-                       endpoint=inside.rpc)
+                       endpoint=inside.address)
         check("x1 belongs to cluster" in error["message"], f"{error}")
         def shown():
             row = pool.rows().get("x1")
@@ -245,7 +218,7 @@ def stock_agent(pool):
     check(set(names(5)) <= set(told), f"the agent lists {sorted(told)}")
     tags = told["n1"]["tags"]
     check(tags["role"] == "ledger" and len(tags["id"]) == 16 and len(tags["cluster"]) == 36 and
-          tags["rpc_addr"] == pool["n1"].rpc and tags["version"], f"tags {tags}")
+          tags["rpc_addr"] == pool["n1"].address and tags["version"], f"tags {tags}")
     # A liar: it has all that a node's tags have, and no node stands behind them.
     subprocess.run([serf, "tags", f"-rpc-addr={control}", "-set", "role=ledger", "-set",
                     "id=00000000000000aa", "-set", "cluster=" + tags["cluster"], "-set",
@@ -270,7 +243,7 @@ def one_founds_four_join(work):
         outsider = pool.add("n6").start("--join", first.gossip, "--gossip-key",
                                         key_file("other", OTHER_KEY))
         def counted():
-            done = subprocess.run([PROGRAM, "-e", first.rpc, "-v", "member", "list"],
+            done = subprocess.run([PROGRAM, "-e", first.address, "-v", "member", "list"],
                                   capture_output=True, text=True, timeout=60, check=False)
             return "that no key has opened" in done.stderr
         eventually("what can't be read is counted", counted)
@@ -293,7 +266,7 @@ def told_by_hand(work):
         check(met == "n1\n", f"member join prints {met}")
         eventually("it votes", lambda: pool.voters() == ["n1", "n2"])
         nowhere = free_address()
-        failed(69, "peer_unreachable", "member", "join", nowhere, endpoint=first.rpc)
+        failed(69, "peer_unreachable", "member", "join", nowhere, endpoint=first.address)
         check(first.run("member", "join", nowhere, second.gossip) == "", "a known member is new")
 
 

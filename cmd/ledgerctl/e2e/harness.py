@@ -118,11 +118,14 @@ class Member:
     def up(self):
         return self.process is not None and self.process.poll() is None
 
+    def finds(self, flags):
+        """Flags by which it finds the others, besides those it is started with."""
+        return ["--peers", self.cluster.peers, *self.cluster.flags]
+
     def start(self, *flags):
         self.process = subprocess.Popen(
             [*self.inside, PROGRAM, "node", "start", "--data-dir", self.directory, "--name",
-             self.name, "--listen", self.address, "--peers", self.cluster.peers, "--log-format", "text",
-             *self.cluster.flags, *flags],
+             self.name, "--listen", self.address, "--log-format", "text", *self.finds(flags), *flags],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.log, "a", encoding="utf-8"))
         return self

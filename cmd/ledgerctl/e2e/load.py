@@ -30,8 +30,8 @@ class Load:
         self.pending = [(i, v) for i, v in self.pending if i not in self.acknowledged]
 
 
-def check_logs(cluster, load):
-    """After the nodes have stopped: one log, whole, on every disk."""
+def stopped_logs(cluster):
+    """Stops all nodes; the entries of each by name, and the longest: each is a beginning of it."""
     logs = {}
     for member in cluster.members.values():
         check(member.stop() == 0, f"{member.name}: SIGTERM did not end in exit 0")
@@ -45,6 +45,12 @@ def check_logs(cluster, load):
     longest = max(logs.values(), key=len)
     for name, rows in logs.items():
         check(rows == longest[:len(rows)], f"{name} has another log")
+    return logs, longest
+
+
+def check_logs(cluster, load):
+    """After the nodes have stopped: one log, whole, on every disk."""
+    _, longest = stopped_logs(cluster)
     records = [row for row in longest if row["type"] == "raw"]
     check([r["offset"] for r in records] == list(range(len(records))), "offsets have a gap")
     at = {r["id"]: r for r in records}
