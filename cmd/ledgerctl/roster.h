@@ -19,7 +19,7 @@ struct Roster {
   Term term;             ///< The latest that anybody told.
   /// Those that gossip knows and the configuration does not, by name.
   std::vector<rpc::GossipMember> strangers;
-  std::string cluster;            ///< Of who answered, by its gossip; empty: not known.
+  std::string cluster;             ///< Of who answered, by its gossip; empty: not known.
   uint64_t gossip_unreadable = 0;  ///< There.
 
   /// Who says that it leads, in the latest term where there are two; null where nobody does.

@@ -21,7 +21,8 @@ constexpr size_t file_bytes_max = 65'536;
 
 tl::unexpected<Error> io_error(const std::string& path, const char* call) {
   const bool denied = errno == EACCES || errno == EPERM;
-  return fail(denied ? Code::denied : Code::io, path + ": " + call + ": " + std::generic_category().message(errno));
+  return fail(denied ? Code::denied : Code::io,
+              path + ": " + call + ": " + std::generic_category().message(errno));
 }
 
 Result<std::vector<std::string>> texts_of(const std::string& text) {
