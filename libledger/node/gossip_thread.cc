@@ -298,8 +298,8 @@ void GossipThread::tell(const serf::Notice& notice) {
   } else if (const auto* done = std::get_if<serf::JoinDone>(&notice)) {
     std::optional<std::string> why;
     // Each line begins with the address, and there was one.
-    const std::string line = done->errors.empty() ? "?: no answer" : done->errors.front();
-    if (done->contacted == 0) why = line.substr(line.find(": ") + 2);
+    const std::string first = done->errors.empty() ? "?: no answer" : done->errors.front();
+    if (done->contacted == 0) why = first.substr(first.find(": ") + 2);
     hooks_.contacted(done->token, std::move(why));
   } else if (std::holds_alternative<serf::NotAdmitted>(notice)) {
     hooks_.tell(Level::warning,

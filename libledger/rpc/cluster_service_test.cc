@@ -99,7 +99,13 @@ class MemoryGossip : public GossipPort {
 TEST_CASE("what gossip knows of members is told beside what consensus knows") {
   MemoryGossip gossip;
   using State = GossipMember::State;
-  gossip.all = {{.name = "agent", .address = "127.0.0.9:7946", .state = State::failed},
+  gossip.all = {{.name = "agent",
+                 .address = "127.0.0.9:7946",
+                 .state = State::failed,
+                 .member = {},
+                 .cluster = {},
+                 .rpc_address = {},
+                 .version = {}},
                 {.name = "n1",
                  .address = "127.0.0.1:17401",
                  .state = State::alive,
