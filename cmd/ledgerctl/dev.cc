@@ -45,14 +45,9 @@ void pass_on(int) {
   ::kill(supervisor_pid, SIGINT);
 }
 
-/// Stops one cluster. False: nothing was up.
-Checked<bool> take_down(Context& context, const dev::Place& place) {
+/// Asks the supervisor for the end of its cluster, and waits until it has ended itself.
+Checked<void> stop_supervisor(Context& context, const dev::Place& place) {
   const std::optional<Duration> limit = context.settings.timeout(Deadline::waiting);
-  if (!TRY(place.runs())) {
-    const auto lock = TRY(io::DirectoryLock::take(place.directory(), io::SystemClock().wall()));
-    TRY(dev::clear_leftovers(place));
-    return false;
-  }
   const dev::Seen seen = TRY(dev::see(place));
   const auto running = std::ranges::count_if(
       seen.state.nodes, [](const dev::NodeState& node) { return node.process.has_value(); });
@@ -73,7 +68,18 @@ Checked<bool> take_down(Context& context, const dev::Place& place) {
     }
     deadline.pause(look_again);
   }
-  return true;
+  return {};
+}
+
+/// Stops one cluster. False: nothing was up.
+Checked<bool> take_down(Context& context, const dev::Place& place) {
+  const bool up = TRY(place.runs());
+  if (up) TRY(stop_supervisor(context, place));
+  // A supervisor that was killed leaves nodes. Where another has the lock by now, it cleared them.
+  if (const auto lock = io::DirectoryLock::take(place.directory(), io::SystemClock().wall())) {
+    TRY(dev::clear_leftovers(place));
+  }
+  return up;
 }
 
 Outcome down(Context& context) {

@@ -76,6 +76,16 @@ def killed_at_any_time_a_supervisor_takes_its_nodes_with_it():
         home.run("dev", "down")
         check(not home.processes(), f"dev down leaves {home.processes()}")
 
+        # While it is asked to stop.
+        home.up()
+        supervisor = home.supervisor()
+        os.kill(supervisor, signal.SIGSTOP)
+        down = home.popen("dev", "down")
+        check("stopping 3 nodes" in down.stderr.readline(), "dev down asks")
+        os.kill(supervisor, signal.SIGKILL)
+        check(down.wait(timeout=60) == 0, "dev down fails beside a killed supervisor")
+        check(not home.processes(), f"dev down leaves {home.processes()}")
+
 
 def interrupted_it_stops_gracefully_and_a_second_time_at_once():
     with Home() as home:
