@@ -41,6 +41,17 @@ Profile lan_profile();
 Profile wan_profile();
 Profile local_profile();
 
+/// How long notices may be held back, so that a burst of them becomes few.
+struct Coalescing {
+  Duration most{};   ///< The first of a batch waits at most this long. Zero: nothing is held back.
+  Duration quiet{};  ///< The batch is told when nothing was added to it for this long.
+
+  constexpr bool on() const { return most > Duration{}; }
+};
+
+/// What `serf agent` does with members and with user events.
+constexpr Coalescing agent_coalescing{seconds(3), seconds(1)};
+
 /// What a hostile network may make one member hold. Nothing grows above these.
 struct Limits {
   size_t nodes_max = 65'536;                   ///< Entries, dead ones included.
@@ -51,6 +62,7 @@ struct Limits {
   size_t intents_max = 4'096;                  ///< Kept for nodes that are not known yet.
   size_t queries_max = 1'024;                  ///< Received ones that may still be answered.
   size_t events_per_time_max = 64;             ///< Of one Lamport time.
+  size_t coalesced_events_max = 4'096;         ///< Held back; those above it pass at once.
 };
 
 /// Our version vector in alive messages: PMin PMax PCur DMin DMax DCur. (Spec 6.)
@@ -67,6 +79,8 @@ struct Config {
   bool coordinates = true;        ///< Estimate round trips by Vivaldi and tell others.
   bool ignore_old_events = true;  ///< When joining, events of the time before.
   size_t event_bytes_max = 512;   ///< Encoded; never above what one packet carries.
+  Coalescing coalesce_members;    ///< Off by default; core/coalescer.h says what it does.
+  Coalescing coalesce_events;     ///< Only user events whose sender allows it.
   uint64_t seed = 1;              ///< All choices that are not nonces follow from it.
   Profile profile;
   Limits limits;

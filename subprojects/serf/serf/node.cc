@@ -44,7 +44,9 @@ Node::Node(Config config, std::string meta, wire::Nonces& nonces)
       members_(shared_),
       events_(shared_.config.limits.events_per_time_max),
       queries_(shared_, members_, memberlist_),
-      leaving_(shared_, members_, memberlist_) {}
+      leaving_(shared_, members_, memberlist_),
+      coalescer_(shared_.config.coalesce_members, shared_.config.coalesce_events,
+                 shared_.config.limits) {}
 
 Effects Node::start(Instant now) {
   Out out;
@@ -69,14 +71,15 @@ Effects Node::finish(Instant now, Out out) {
       std::visit([&](auto&& one) { hear(now, std::move(one), out); }, std::move(upcall));
     }
   }
+  coalescer_.pass(now, stopped_, out.effects.notices);
   out.effects.wake = wake();
   return std::move(out.effects);
 }
 
 Instant Node::wake() const {
   if (stopped_) return never;
-  return std::min({memberlist_.wake(), queries_.wake(), leaving_.wake(), next_reap_,
-                   next_reconnect_, admission_deadline_});
+  return std::min({memberlist_.wake(), queries_.wake(), leaving_.wake(), coalescer_.wake(),
+                   next_reap_, next_reconnect_, admission_deadline_});
 }
 
 std::string Node::local_state(bool /*join*/) const {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "serf/config.h"
+#include "serf/core/coalescer.h"
 #include "serf/core/coordinate.h"
 #include "serf/core/leaving.h"
 #include "serf/core/memberlist.h"
@@ -108,6 +109,7 @@ class Node : private Upper {
   UserEvents events_;
   Queries queries_;
   Leaving leaving_;
+  Coalescer coalescer_;
   Vivaldi vivaldi_;
   std::map<std::string, Coordinate> coordinates_;
   std::map<Token, Joining> joins_;  ///< By a number of our own.

@@ -134,7 +134,7 @@ TEST_CASE("keys may stand one a line, and a file without any is no key ring") {
   REQUIRE(ring.keys().size() == 2);
   CHECK(ring.primary().size() == 32);
   CHECK(read("[\"" + key_32 + "\"]").value().keys().size() == 1);
-  for (const std::string& text : {"", "\n \n", "[]", "[1]", "{}", "short", "c2hvcnQ="}) {
+  for (const std::string text : {"", "\n \n", "[]", "[1]", "{}", "short", "c2hvcnQ="}) {
     CAPTURE(text);
     const auto refused = read(text);
     REQUIRE_FALSE(refused);

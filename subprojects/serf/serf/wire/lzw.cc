@@ -1,6 +1,8 @@
 #include "serf/wire/lzw.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -12,14 +14,18 @@ constexpr uint32_t code_end = 257;
 constexpr uint32_t code_none = 4096;
 constexpr int width_first = 9;
 constexpr int width_max = 12;
+constexpr size_t codes_max = 4096;
 
 class Encoder {
  public:
-  std::string run(View plain) {
+  explicit Encoder(View plain)
+      : plain_(plain), slots_(std::bit_ceil(4 * std::clamp<size_t>(plain.size(), 64, codes_max))) {}
+
+  std::string run() {
     write(code_clear);
-    if (!plain.empty()) {
-      uint32_t code = static_cast<uint8_t>(plain[0]);
-      for (char next : plain.substr(1)) code = step(code, static_cast<uint8_t>(next));
+    if (!plain_.empty()) {
+      uint32_t code = static_cast<uint8_t>(plain_[0]);
+      for (char next : plain_.substr(1)) code = step(code, static_cast<uint8_t>(next));
       write(code);
       advance();
     }
@@ -29,14 +35,11 @@ class Encoder {
   }
 
  private:
-  /// An open hash table from (code, byte) to the code of the longer string. A slot holds
-  /// key << 12 | value; a value is never 0, so 0 is an empty slot.
-  static constexpr size_t slot_count = 16'384;
-
   uint32_t step(uint32_t code, uint8_t next) {
     const uint32_t key = code << 8 | next;
-    size_t at = (key * 0x9e3779b1U) >> 18;
-    for (; slots_[at] != 0; at = (at + 1) % slot_count) {
+    const size_t mask = slots_.size() - 1;
+    size_t at = (key * 0x9e3779b1U) >> 18 & mask;
+    for (; slots_[at] != 0; at = (at + 1) & mask) {
       if (slots_[at] >> 12 == key) return slots_[at] & 0xfff;
     }
     write(code);
@@ -56,7 +59,7 @@ class Encoder {
     width_ = width_first;
     high_ = code_end;
     overflow_ = 512;
-    slots_.assign(slot_count, 0);
+    std::ranges::fill(slots_, 0);
     return false;
   }
 
@@ -67,13 +70,17 @@ class Encoder {
     }
   }
 
+  View plain_;
   std::string out_;
   uint32_t bits_ = 0;
   int bit_count_ = 0;
   int width_ = width_first;
   uint32_t high_ = code_end;
   uint32_t overflow_ = 512;
-  std::vector<uint32_t> slots_ = std::vector<uint32_t>(slot_count, 0);
+  /// An open hash table from (code, byte) to the code of the longer string, a quarter full at most:
+  /// an octet adds one string or none. A slot holds key << 12 | value; a value is never 0, so 0 is
+  /// an empty slot.
+  std::vector<uint32_t> slots_;
 };
 
 class Decoder {
@@ -169,7 +176,7 @@ class Decoder {
 }  // namespace
 
 std::string lzw_encode(View plain) {
-  return Encoder().run(plain);
+  return Encoder(plain).run();
 }
 
 Result<std::string> lzw_decode(View packed, size_t bytes_max) {
