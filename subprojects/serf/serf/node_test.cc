@@ -83,6 +83,21 @@ TEST_CASE("a member that leaves is left and not failed, and stops by itself") {
   }
 }
 
+TEST_CASE("who exchanges states with a member that is leaving still sees that it left") {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    CAPTURE(seed);
+    Network network(seed);
+    form(network, 4);
+    network.command(1, Leave{});
+    // Before any gossip of it: the exchange alone brings the time of the intent.
+    network.command(0, Join{{network.address(1)}});
+    network.run_for(milliseconds(20));
+    network.command(2, Join{{network.address(0)}});
+    network.run_for(seconds(12));
+    for (size_t i : {0U, 2U, 3U}) CHECK(network.view(i, 1) == Status::left);
+  }
+}
+
 TEST_CASE("a member alone leaves without waiting") {
   Network network(3);
   network.add("m0");

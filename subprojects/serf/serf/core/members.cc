@@ -177,6 +177,12 @@ void Members::describe(wire::SerfState& state) const {
   for (const auto& [name, member] : members_) {
     state.status_ltimes[name] = member.status_ltime;
     if (member.status == Status::left) state.left_members.push_back(name);
+    if (member.status != Status::leaving || member.status_ltime == 0) continue;
+    // The time of a member that has not left reads as a join, after which the very intent to leave
+    // would be old, and who means to leave would be seen to fail. It is read one higher of those
+    // that left: so this is the intent itself. (Stock nodes lose it here.)
+    --state.status_ltimes[name];
+    state.left_members.push_back(name);
   }
 }
 
