@@ -49,10 +49,11 @@ class Course {
     return found;
   }
 
+  /// What was damaged while it was up must be found and mended, too.
   bool all_applied(Index mark) {
     const std::vector<Machine*> all = members();
     return !all.empty() && std::ranges::all_of(all, [mark](const Machine* machine) {
-      return machine->up() && machine->replica->history().applied() >= mark;
+      return machine->up() && !machine->damaged && machine->replica->history().applied() >= mark;
     });
   }
 

@@ -136,12 +136,32 @@ Ordeal stragglers(Random& random) {
   return ordeal;
 }
 
+/// Logs that are damaged again and again, while leaders fall, and are cut off with what they could
+/// not commit: whoever mends hears much that is not so.
+Ordeal ailing(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.coin() ? 3 : 5;
+  ordeal.log.segment_bytes = random.between(4, 12) * 4096;
+  ordeal.clients = random.between(5, 10);
+  // With the slower ones, a leader that is cut off gets as far as the next one.
+  ordeal.think = random.coin() ? random.between(2ms, 10ms) : random.between(50ms, 400ms);
+  ordeal.crash_every = random.between(200ms, 1s);
+  ordeal.down = random.between(50ms, 1s);
+  ordeal.damage_every = random.between(100ms, 400ms);
+  ordeal.partition_every = random.between(200ms, 800ms);
+  ordeal.parted = random.between(200ms, 1500ms);
+  ordeal.slow_every = random.sometimes(300ms, 2s);
+  ordeal.slow = random.between(50ms, 1s);
+  ordeal.pull_failure_ppm = static_cast<uint32_t>(random.below(300'000));
+  return ordeal;
+}
+
 }  // namespace
 
 Ordeal draw_ordeal(Random& random) {
   using Draw = Ordeal (*)(Random&);
-  constexpr Draw draws[] = {anything, anything, anything,   power,     network,
-                            disks,    churn,    succession, stragglers};
+  constexpr Draw draws[] = {anything, anything,   anything,   power,  network, disks,
+                            churn,    succession, stragglers, ailing, ailing};
   Ordeal ordeal = draws[random.below(std::size(draws))](random);
   ordeal.settings.election_timeout = 300ms;
   ordeal.settings.heartbeat = 60ms;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "log/format.h"
 #include "log/remains.h"
 #include "log/vote_file.h"
 #include "sim/witness.h"
@@ -15,7 +16,7 @@ using namespace std::chrono_literals;
 constexpr int64_t year_ns = 365LL * 24 * 3600 * 1'000'000'000;
 
 /// What is checked of the newest segment's header in any case.
-constexpr size_t header_bytes = 60;
+constexpr size_t newest_header_bytes = 60;
 
 /// Files named so, in the order of their numbers.
 std::vector<std::string> paths(const io::MemoryDisk& disk, std::string_view suffix) {
@@ -136,6 +137,12 @@ void Trouble::part() {
     const bool here = machine != nullptr ? &one == machine : random_.coin();
     (here ? side : other).push_back(one.id);
   }
+  // Sometimes one talks to all the same: he hears two leaders, and whom either has told what.
+  if (random_.below(3) == 0) {
+    const MemberId bridge = random_.pick(world_.machines()).id;
+    std::erase(side, bridge);
+    std::erase(other, bridge);
+  }
   ++world_.counts()["partitions"];
   world_.tell("the network parts");
   // Sometimes on top of what is cut already: rings, bridges.
@@ -188,41 +195,70 @@ void Trouble::set_clock() {
 
 /// Damages what was synced, where it can be told from a torn tail: sealed segments, what is derived
 /// from them, one copy of the vote, and, where the rest of the cluster is enough to go on, the
-/// newest segment's header or all of it. False: there is nothing to damage.
+/// newest segment. False: there is nothing to damage.
 bool Trouble::spoil(Machine& machine, bool newest) {
-  const std::vector<std::string> segments = paths(machine.disk, ".seg");
-  const size_t sealed = segments.empty() ? 0 : segments.size() - 1;
   const uint64_t what = random_.below(8);
   if (what == 0) {
-    const Result<log::FoundVotes> votes = log::read_votes(machine.disk);
-    if (!votes || !votes->copies[0].whole || !votes->copies[1].whole) return false;
+    if (!both_votes_whole(machine)) return false;
     ++world_.counts()["votes damaged"];
-    return flip(machine, random_.pick(log::vote_paths), SIZE_MAX);
+    return flip(machine, random_.pick(log::vote_paths), 0, SIZE_MAX);
   }
   if (what == 1) {
     const std::vector<std::string> indexes = paths(machine.disk, ".idx");
     if (indexes.empty()) return false;
     ++world_.counts()["indexes damaged"];
-    return flip(machine, random_.pick(indexes), SIZE_MAX);
+    return flip(machine, random_.pick(indexes), 0, SIZE_MAX);
   }
-  const bool last = what == 2 && newest && !machine.up();
-  if (segments.empty() || (sealed == 0 && !last)) return false;
-  const std::string& path = last ? segments.back() : segments[random_.below(sealed)];
-  ++world_.counts()[last ? "newest segments damaged" : "segments damaged"];
+  if (what <= 4 && newest && !machine.up()) return spoil_newest(machine);
+  const std::vector<std::string> segments = paths(machine.disk, ".seg");
+  if (segments.size() < 2) return false;
+  const std::string& path = segments[random_.below(segments.size() - 1)];
+  ++world_.counts()["segments damaged"];
   machine.damaged = true;
-  if (what <= 4 && !machine.up() && random_.coin()) {
-    world_.tell(machine, "loses " + path);
-    machine.disk.lose(path);
-    return true;
-  }
-  return flip(machine, path, last ? header_bytes : SIZE_MAX);
+  if (what == 5 && !machine.up()) return lose(machine, path);
+  return flip(machine, path, 0, SIZE_MAX);
 }
 
-bool Trouble::flip(Machine& machine, const std::string& path, size_t end) {
+/// The file, its header, or what is known to be durable of its entries: below W. What may have been
+/// acknowledged is lost, and above W it can't be told from what was never synced.
+bool Trouble::spoil_newest(Machine& machine) {
+  // The copies testify to what is gone; without them nothing does.
+  if (!both_votes_whole(machine)) return false;
+  const Result<log::Remains> remains = log::Remains::look(machine.disk);
+  if (!remains || remains->parts().empty()) return false;
+  const uint64_t number = remains->parts().back().number;
+  const std::string path = log::segment_path(number);
+  const log::Watermark& durable = remains->synced();
+  machine.damaged = true;
+  ++world_.counts()["newest segments damaged"];
+  if (durable.segment == number && durable.end > log::header_block_bytes && random_.coin()) {
+    ++world_.counts()["newest entries damaged"];
+    // The last ones are those that we may not know to be committed.
+    const uint64_t reach = random_.coin() ? durable.end : random_.between(100, 2000);
+    const uint64_t first = durable.end - std::min(durable.end - log::header_block_bytes, reach);
+    return flip(machine, path, first, durable.end);
+  }
+  return random_.coin() ? lose(machine, path) : flip(machine, path, 0, newest_header_bytes);
+}
+
+bool Trouble::both_votes_whole(const Machine& machine) const {
+  io::MemoryDisk disk = machine.disk;
+  const Result<log::FoundVotes> votes = log::read_votes(disk);
+  return votes && votes->copies[0].whole && votes->copies[1].whole;
+}
+
+bool Trouble::lose(Machine& machine, const std::string& path) {
+  world_.tell(machine, "loses " + path);
+  machine.disk.lose(path);
+  return true;
+}
+
+bool Trouble::flip(Machine& machine, const std::string& path, size_t first, size_t end) {
   end = std::min(end, machine.disk.bytes(path).size());
-  if (end == 0) return false;
+  if (first >= end) return false;
   for (uint64_t n = random_.between(1, 3); n > 0; --n) {
-    machine.disk.flip(path, random_.below(end), static_cast<uint8_t>(1 << random_.below(8)));
+    machine.disk.flip(path, random_.between(first, end - 1),
+                      static_cast<uint8_t>(1 << random_.below(8)));
   }
   world_.tell(machine, "is damaged in " + path);
   return true;

@@ -34,7 +34,11 @@ class Trouble {
 
   void fall(Machine& machine);
   bool spoil(Machine& machine, bool newest);
-  bool flip(Machine& machine, const std::string& path, size_t end);
+  bool spoil_newest(Machine& machine);
+  bool both_votes_whole(const Machine& machine) const;
+  bool lose(Machine& machine, const std::string& path);
+  /// Bits of the bytes from `first` to `end`.
+  bool flip(Machine& machine, const std::string& path, size_t first, size_t end);
   bool survivable();
   bool gives(Machine& machine, const log::Hole& hole);
   Machine* victim();

@@ -62,6 +62,7 @@ void Witness::sees(Machine& machine) {
     on_majority(machine, replica.committed(), "is committed");
   }
   machine.committed = replica.committed();
+  believes(machine, machine.committed);
   machine.led = replica.leads() ? std::optional(term) : std::nullopt;
 
   const Index applied = replica.history().applied();
@@ -84,6 +85,27 @@ void Witness::sees(Machine& machine) {
   const auto [digest, first] = digests_.emplace(end, replica.history().book().digest());
   if (!first && digest->second != replica.history().book().digest()) {
     violated(machine, "has another book at " + text(end));
+  }
+}
+
+void Witness::returns(Machine& machine) const {
+  const Held& held = machine.held;
+  Index newest = std::min(applied(), held.synced);
+  while (newest > held.base && held.term(newest) != entries_[newest.value - 1].term) --newest.value;
+  machine.kept = std::max(machine.kept, newest);
+  keeps(machine);
+  believes(machine, machine.log->recovered().committed);
+}
+
+/// Whatever nobody has applied yet is judged when somebody has.
+void Witness::believes(const Machine& machine, Index committed) const {
+  const log::Log& log = *machine.log;
+  if (committed == Index() || committed > applied() || committed > log.last_index() ||
+      committed < log.recovered().checkpoint) {
+    return;
+  }
+  if (log.term(committed) != entries_[committed.value - 1].term) {
+    violated(machine, "takes another " + text(committed) + " for committed");
   }
 }
 
@@ -149,7 +171,9 @@ void Witness::on_majority(const Machine& machine, Index index, const char* what)
   };
   // A change of the members may be newer than what made this entry a committed one.
   for (const auto* configuration : {&machine.configuration, &machine.configuration_before}) {
-    if (holding(*configuration) * 2 > configuration->voters()) return;
+    if (holding(*configuration) * 2 <= configuration->voters()) continue;
+    if (world_.shows(index, term)) return;
+    violated(machine, text(index) + " " + what + ", and no log can show it");
   }
   violated(machine, text(index) + " " + what + " and on " +
                         std::to_string(holding(machine.configuration)) + " of " +

@@ -35,9 +35,22 @@ class Witness {
   // ---- Members. ----
 
   /// After each turn of a member: one leader a term; no term goes back; what it applies is what
-  /// others applied there, durable here, gapless, and no id twice; what a leader calls committed is
-  /// on a majority of disks, and who has it keeps it; books agree.
+  /// others applied there, durable here, gapless, and no id twice; what it believes to be committed
+  /// is; what a leader calls committed is on a majority of disks, and who has it keeps it; books
+  /// agree.
+  ///
+  /// *On a majority of disks*, where disks lose what they held: a voter counts if its log holds the
+  /// entry now, or, while it is down, mends itself or is lost for good, if it held it when it was
+  /// last up. That is a promise, which is what consensus counts, and exact, for `returns` sees it
+  /// kept: until its log holds that entry again, such a voter neither votes nor acknowledges. So of
+  /// every majority that can elect somebody, one has it. (To count only whole disks would be wrong:
+  /// two of three may acknowledge, and one of these be damaged a moment later.) And one log at
+  /// least, of a member that is not gone for good, must be able to show it: whole, or what remains
+  /// of a damaged one.
   void sees(Machine& machine);
+  /// A member is about to take part again, mended or not: its log holds all that is committed and
+  /// that it held when it was last up, and what it takes for committed is.
+  void returns(Machine& machine) const;
   /// A member speaks: no vote changes within a term.
   void sends(const Machine& machine, const raft::Message& message);
   /// The whole log of a member, read from its disk: what was applied, up to its end, and every id
@@ -88,6 +101,7 @@ class Witness {
   };
 
   void keeps(Machine& machine) const;
+  void believes(const Machine& machine, Index committed) const;
   void applies(const Machine& machine, const Entry& entry);
   void add(const Machine& machine, const Entry& entry);
   void on_majority(const Machine& machine, Index index, const char* what) const;

@@ -164,6 +164,7 @@ void World::start(Machine& machine) {
   machine.committed = Index();
   machine.led.reset();
   machine.end.reset();
+  witness_->returns(machine);
   const Result<void> started = machine.replica->start(clocks(machine));
   if (!started) return stops(machine, started.error());
   after(machine);
@@ -179,6 +180,7 @@ void World::start_in(Machine& machine, Duration delay) {
 void World::start_as_before(Machine& machine) {
   for (const std::string& path : machine.disk.files()) machine.disk.lose(path);
   machine.kept = Index();
+  machine.held = {};
   const Result<void> made =
       log::Log::create_empty(machine.disk, machine.random, cluster_id, ordeal_.log);
   if (!made) throw Violation(machine.name + ": " + made.error().message);
@@ -339,7 +341,28 @@ bool World::holds(MemberId member, Index index, Term term) {
   }
   const Held& held = machine->held;
   if (index > held.synced) return false;
-  return index <= held.base || held.terms[index - held.base - 1] == term;
+  return index <= held.base || held.term(index) == term;
+}
+
+bool World::shows(Index index, Term term) {
+  std::vector<const Machine*> damaged;
+  for (const Machine& machine : machines_) {
+    if (machine.fate != Machine::Fate::alive) continue;
+    if (machine.damaged) {
+      damaged.push_back(&machine);
+    } else if (holds(machine.id, index, term)) {
+      return true;
+    }
+  }
+  return std::ranges::any_of(damaged, [&](const Machine* machine) {
+    io::MemoryDisk disk = machine->disk;  // Whatever was planned for the original's next calls.
+    disk.restart();
+    disk.drop_plans();
+    const Result<log::Remains> remains = log::Remains::look(disk);
+    if (!remains || remains->match({index, term}) != Match::holds) return false;
+    const auto read = remains->read_any(index, index + 1, 0);
+    return read && !read->empty() && read->front().term == term;
+  });
 }
 
 // ---- The loop and the disk thread of a process. ----

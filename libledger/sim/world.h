@@ -30,6 +30,9 @@ struct Held {
   Index synced;
   Index base;  ///< Before the first of `terms`; all up to here is committed.
   std::vector<Term> terms;
+
+  /// Of an entry above `base`.
+  Term term(Index index) const { return terms[index - base - 1]; }
 };
 
 /// One member: a disk that outlives its processes, and the process, if it is up.
@@ -154,6 +157,8 @@ class World {
 
   /// Whether a disk holds this entry; that of a member that is down as it was when it went down.
   bool holds(MemberId member, Index index, Term term);
+  /// Whether somebody can read this entry from his disk now.
+  bool shows(Index index, Term term);
 
   void tell(const Machine& machine, const std::string& what);
   void tell(const std::string& what);
