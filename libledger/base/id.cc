@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace ledger {
 namespace {
 
 constexpr std::string_view hex_digits = "0123456789abcdef";
 
 int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
+  if (is_digit(c)) return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;

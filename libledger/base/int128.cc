@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace ledger {
 
 std::string encode_int128(Int128 value) {
@@ -63,7 +65,7 @@ std::optional<Int128> parse_amount(std::string_view text, unsigned scale) {
   }
   Int128 value = 0;
   const auto push = [&value](char c) {
-    return c >= '0' && c <= '9' && !__builtin_mul_overflow(value, Int128{10}, &value) &&
+    return is_digit(c) && !__builtin_mul_overflow(value, Int128{10}, &value) &&
            !__builtin_add_overflow(value, Int128{c - '0'}, &value);
   };
   if (!std::ranges::all_of(whole, push) || !std::ranges::all_of(fraction, push)) {

@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "base/ascii.h"
+
 namespace ledger {
 
 constexpr size_t node_name_bytes_max = 32;
@@ -13,7 +15,7 @@ constexpr size_t node_name_bytes_max = 32;
 constexpr bool valid_node_name(std::string_view name) {
   constexpr std::array<std::string_view, 4> selectors = {"leader", "followers", "any-follower",
                                                          "all"};
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  const auto plain = [](char c) { return is_lower(c) || is_digit(c); };
   return !name.empty() && name.size() <= node_name_bytes_max && plain(name.front()) &&
          std::ranges::all_of(name, [&](char c) { return plain(c) || c == '-'; }) &&
          std::ranges::find(selectors, name) == selectors.end();

@@ -4,14 +4,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/ascii.h"
 #include "book/text.h"
 
 namespace ledger::book {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 void put_utf8(std::string& out, uint32_t point) {
   const auto push = [&out](uint32_t byte) { out.push_back(static_cast<char>(byte)); };

@@ -4,18 +4,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/ascii.h"
+
 namespace ledger::book {
 namespace {
-
-bool is_lower(char c) {
-  return c >= 'a' && c <= 'z';
-}
-bool is_upper(char c) {
-  return c >= 'A' && c <= 'Z';
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// Bytes of the well-formed sequence at the front of `text`, which is not empty; 0 if there is
 /// none.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/node_name.h"
 #include "log/log.h"
 #include "log/vote_file.h"
@@ -17,7 +18,7 @@ std::string default_name() {
   std::string name;
   for (const char* c = host; *c != '\0' && *c != '.' && name.size() < 32; ++c) {
     const char lower = static_cast<char>(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    name.push_back((lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') ? lower : '-');
+    name.push_back(is_lower(lower) || is_digit(lower) ? lower : '-');
   }
   return valid_node_name(name) ? name : "node";
 }

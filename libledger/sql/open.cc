@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "sql/driver.h"
 
 namespace ledger::sql {
@@ -17,9 +18,9 @@ constexpr std::string_view postgres_prefix = "postgresql://";
 
 /// What may stand in SQL as a name, quoted or not: nothing that needs thought.
 bool is_schema_name(std::string_view text) {
-  const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '_'; };
+  const auto plain = [](char c) { return is_lower(c) || c == '_'; };
   return !text.empty() && text.size() <= 63 && plain(text[0]) &&
-         std::ranges::all_of(text, [&](char c) { return plain(c) || (c >= '0' && c <= '9'); }) &&
+         std::ranges::all_of(text, [&](char c) { return plain(c) || is_digit(c); }) &&
          !text.starts_with("pg_") && text != "information_schema";
 }
 

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace ledger::sql {
 namespace {
 
@@ -22,7 +24,7 @@ std::string application_name(const Opening& opening) {
 /// The SQLSTATE in a verbose message of a failed connection: `FATAL:  28P01: password …`. The
 /// words around it are in the server's language.
 std::string state_in(std::string_view message) {
-  const auto plain = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+  const auto plain = [](char c) { return is_digit(c) || is_upper(c); };
   for (size_t at = 0; (at = message.find(":  ", at)) != std::string_view::npos; ++at) {
     const std::string_view state = message.substr(at + 3, 5);
     if (state.size() == 5 && message.substr(at + 8, 2) == ": " &&

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <span>
 
+#include "base/ascii.h"
 #include "base/node_name.h"
 #include "base/time.h"
 #include "cli/text.h"
@@ -19,10 +20,6 @@ auto invalid(std::string_view where, std::string_view text, std::string_view wha
   return fail(Code::invalid_value,
               fmt::format("{}: '{}' is not {}", where, escaped(text, Escape::line), what),
               std::string(rule));
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 
 /// Decimal digits without a leading zero, or nothing.
@@ -167,7 +164,7 @@ Result<Endpoint> parse_endpoint(std::string_view where, std::string_view text,
       return refuse();
     }
   } else if (host.empty() || host.size() > 253 || !std::ranges::all_of(host, [](char c) {
-               return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+               return is_digit(c) || is_lower(c) || is_upper(c) || c == '.' ||
                       c == '-' || c == '_';
              })) {
     return refuse();
