@@ -164,8 +164,7 @@ Result<Endpoint> parse_endpoint(std::string_view where, std::string_view text,
       return refuse();
     }
   } else if (host.empty() || host.size() > 253 || !std::ranges::all_of(host, [](char c) {
-               return is_digit(c) || is_lower(c) || is_upper(c) || c == '.' ||
-                      c == '-' || c == '_';
+               return is_digit(c) || is_lower(c) || is_upper(c) || c == '.' || c == '-' || c == '_';
              })) {
     return refuse();
   }
