@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/ascii.h"
 #include "base/node_name.h"
 #include "log/log.h"
@@ -75,15 +77,34 @@ Result<Identity> drawn(io::Disk& disk, io::Random& random, const StartOptions& o
   return Identity::draw(options.name.empty() ? default_name() : options.name, Id(), random);
 }
 
+/// What is said where a directory has a cluster already, so that unit files can keep these options
+/// and nobody believes that they did something. For one that `returns` the last two do it.
+std::string ignored(const Id& cluster, bool returns, const StartOptions& options) {
+  std::string flags;
+  for (const auto& [given, flag] : {std::pair(options.bootstrap, "--bootstrap"),
+                                    {options.bootstrap_expect > 0, "--bootstrap-expect"},
+                                    {options.joins_by_gossip() && !returns, "--join"},
+                                    {!options.peers.empty() && !returns, "--peers"}}) {
+    if (given) flags += fmt::format("{}{}", flags.empty() ? "" : ", ", flag);
+  }
+  if (flags.empty()) return {};
+  return fmt::format(
+      "data directory belongs to cluster {} already, so this changes no membership: {}",
+      cluster.text(), flags);
+}
+
 }  // namespace
 
 Result<Claim> claim(io::Disk& disk, io::Random& random, const StartOptions& options) {
   std::optional<Identity> found = TRY(Identity::load(disk));
   const bool fresh = !found;
+  const bool returns = TRY(Identity::has_left(disk));
   Claim claim{.identity = fresh ? TRY(drawn(disk, random, options))
                                 : TRY(known(*std::move(found), disk, random, options)),
-              .contacts = {}};
+              .contacts = {},
+              .note = {}};
   const Identity& identity = claim.identity;
+  if (identity.cluster != Id()) claim.note = ignored(identity.cluster, returns, options);
   for (const auto& [name, address] : options.peers) {
     if (name != identity.name) claim.contacts.push_back({name, address});
   }

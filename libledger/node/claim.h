@@ -1,6 +1,7 @@
 // Who a node is, by its directory and by what it is started with.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,7 @@ namespace ledger::node {
 struct Claim {
   Identity identity;              ///< With a nil cluster where it belongs to none yet; saved.
   std::vector<Contact> contacts;  ///< The others of `--peers`.
+  std::string note;               ///< Which options of forming a cluster had no effect, in a line.
 };
 
 /// Reads who the directory belongs to, or draws it; holds that against the options.

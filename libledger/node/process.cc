@@ -143,6 +143,7 @@ Result<bool> Process::start(const Listening& listening) {
   Claim claim = TRY(located(node::claim(*disk_, random_, options_)));
   identity_ = std::move(claim.identity);
   contacts_ = std::move(claim.contacts);
+  if (!claim.note.empty()) journal_.info(claim.note);
   TRY(listen());
   TRY(open_gossip());
   listening(listeners());
