@@ -137,6 +137,8 @@ std::string prometheus_text(const Metrics& metrics) {
                  metrics.fsync);
   text.histogram("ledger_apply_seconds", "Turns of the loop that applied records", metrics.apply);
   log_text(text, metrics.status);
+  text.begin("ledger_repairs_total", "counter", "Times that a damaged log was mended");
+  text.value(metrics.repairs);
   text.begin("ledger_refused_total", "counter", "Records applied with a verdict other than ok");
   for (const auto& [code, count] : metrics.refused) text.value("code", code, count);
   text.begin("ledger_queue_depth", "gauge", "Events that wait for the loop");

@@ -23,6 +23,7 @@ struct Metrics {
   /// Loop turns that applied records.
   Histogram apply;
   std::map<std::string, uint64_t, std::less<>> refused;  ///< Records applied, by verdict.
+  uint64_t repairs = 0;      ///< Times that a damaged log was mended, since the process started.
   uint64_t queue_depth = 0;  ///< Events that came since the last loop turn.
   /// Members as gossip knows them, by state; empty where a node does not gossip.
   std::map<std::string, uint64_t, std::less<>> gossip_members;

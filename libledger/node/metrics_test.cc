@@ -31,6 +31,7 @@ node::Metrics leader() {
   metrics.members.end = Index(40);
   metrics.members.self = metrics.members.leader = MemberId(1);
   metrics.refused["insufficient_funds"] = 3;
+  metrics.repairs = 2;
   metrics.queue_depth = 5;
   return metrics;
 }
@@ -43,7 +44,7 @@ TEST_CASE("every number stands in a line of its own") {
        {"ledger_term 7", "ledger_applied_offset 1200", "ledger_committed_offset 1203",
         "ledger_records_total 1200", "ledger_log_bytes 67108864", "ledger_role{role=\"leader\"} 1",
         "ledger_role{role=\"follower\"} 0", "ledger_queue_depth 5", "ledger_no_space 0",
-        "ledger_refused_total{code=\"insufficient_funds\"} 3",
+        "ledger_repairs_total 2", "ledger_refused_total{code=\"insufficient_funds\"} 3",
         "ledger_members{standing=\"voter\"} 3", "ledger_build_info{version=\"1.2\"} 1"}) {
     CAPTURE(line);
     CHECK(says(text, line));

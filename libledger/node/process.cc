@@ -57,8 +57,9 @@ constexpr raft::Settings engine_settings = {.election_timeout = std::chrono::mil
 /// Everything of a running node, in the order it is built; taken down in the reverse.
 class Process {
  public:
-  explicit Process(const StartOptions& options)
-      : options_(options), journal_(options.log_level, options.log_format) {}
+  /// `repairs` counts those of earlier runs, too, and outlives this one.
+  Process(const StartOptions& options, uint64_t& repairs)
+      : options_(options), journal_(options.log_level, options.log_format), repairs_(repairs) {}
 
   using Listening = std::function<void(const Listeners& listeners)>;
 
@@ -107,6 +108,7 @@ class Process {
 
   const StartOptions options_;
   Journal journal_;
+  uint64_t& repairs_;  ///< Changes only while the http port says why there are no metrics.
   io::SystemClock clock_;
   io::SystemRandom random_;
   Signals signals_;
@@ -367,6 +369,7 @@ void Process::observe_node() {
                  .complete =
                      [this](Metrics& metrics) {
                        metrics.replays = server_->replays();
+                       metrics.repairs = repairs_;
                        if (gossip_) metrics.count(*gossip_->members());
                      },
                  .looked =
@@ -434,7 +437,9 @@ Result<bool> Process::mend() {
       return false;
     }
     manager_.tell("STATUS=");
-    return mending_->outcome();
+    const Result<bool>& mended = mending_->outcome();
+    if (mended && *mended) ++repairs_;
+    return mended;
   }
 }
 
@@ -556,6 +561,7 @@ Result<void> Process::read_cuts() {
 Result<int> run(const StartOptions& options,
                 const std::function<void(const Listeners& listeners)>& listening) {
   std::optional<Listeners> again_at;
+  uint64_t repairs = 0;
   for (;;) {
     StartOptions now = options;
     if (again_at) {
@@ -563,7 +569,7 @@ Result<int> run(const StartOptions& options,
       now.http = again_at->http;
       if (now.gossip) now.gossip->listen = again_at->gossip;
     }
-    Process process(now);
+    Process process(now, repairs);
     const auto heard = [&](const Listeners& listeners) {
       if (!again_at) listening(listeners);
     };

@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import time
+import urllib.request
 
 from harness import Cluster, check, fail, run, temporary_directory
 from load import stopped_logs
@@ -51,6 +52,17 @@ def journal(member):
     return pathlib.Path(member.log).read_text(encoding="utf-8")
 
 
+def repairs(member):
+    """What it counts since its process started; none while it has no metrics."""
+    try:
+        with urllib.request.urlopen(f"http://{member.http}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+    except OSError:
+        return None
+    return int(next(line for line in text.splitlines()
+                    if line.startswith("ledger_repairs_total ")).split()[1])
+
+
 def until(condition, what):
     """Waits for what must come; a test that waits for ever says for what."""
     end = time.monotonic() + PATIENCE_S
@@ -70,6 +82,7 @@ def mends(cluster, members, how):
     for member in members:
         mended = journal(member).count("mended: ") - before[member.name]
         check(mended == how, f"{member.name} mended {mended} times, not {how}")
+        check(repairs(member) == how, f"{member.name} counts {repairs(member)} repairs, not {how}")
     print(f"  healthy after {time.monotonic() - begun:.1f} s", flush=True)
 
 
@@ -113,6 +126,7 @@ def while_it_runs(cluster):
     expected = cluster.leader().run("log", "read", "--from", "0", "-o", "json")
     path, at = position(member, 700)
     before = journal(member).count("mended: ")
+    counted = repairs(member)
     pid = member.process.pid
     flip(path, at + 100)
     # It may be read from memory, or be met at once, or be read after it was mended: never wrongly.
@@ -124,6 +138,7 @@ def while_it_runs(cluster):
     until(lambda: journal(member).count("mended: ") > before, "its mending")
     cluster.wait(3)
     check(member.up and member.process.pid == pid, "it did not mend in the same process")
+    check(repairs(member) == counted + 1, "it does not count that it mended")
     check(member.run("log", "read", "--from", "0", "-o", "json") == expected, "another log")
 
 
