@@ -121,6 +121,25 @@ TEST_CASE("a member that crashes is failed, and alive again after a restart that
   CHECK(network.node(2).incarnation() > 1);
 }
 
+TEST_CASE("no more members are remembered than the limit says, those that are gone included") {
+  Network network(8);
+  form(network, 3, [](Config& config) { config.limits.nodes_max = 3; });
+  network.crash(2);
+  REQUIRE(
+      network.run_until_true([&] { return network.view(0, 2) == Status::failed; }, seconds(60)));
+  network.run_for(seconds(90));  // Memberlist has forgotten it and would take another.
+  const uint64_t refused = network.node(0).stats().nodes_refused;
+  network.add("m3");
+  network.command(3, Join{{network.address(0)}});
+  network.run_for(seconds(5));
+  CHECK(network.view(0, 3) == Status::none);
+  CHECK(network.node(0).members().size() == 3);
+  CHECK(network.node(0).stats().nodes_refused > refused);
+  network.crash(3);
+  network.run_for(seconds(60));
+  CHECK(network.node(0).members().size() == 3);
+}
+
 TEST_CASE("a failed member that comes back without any address is found by the others") {
   Network network(5);
   form(network, 3);

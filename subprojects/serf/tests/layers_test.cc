@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -53,7 +54,21 @@ bool is_test(const std::string& name) {
   return name.ends_with("_test.cc") || name.ends_with("_fuzz.cc");
 }
 
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 }  // namespace
+
+TEST_CASE("the example in the README is the one that is compiled") {
+  const std::filesystem::path root = std::filesystem::path(SERF_VECTORS) / "../..";
+  const std::string compiled = text_of(root / "examples/web.cc");
+  const size_t begin = compiled.find("#include");
+  REQUIRE(begin != std::string::npos);
+  CHECK(text_of(root / "README.md").find("```cpp\n" + compiled.substr(begin) + "```\n") !=
+        std::string::npos);
+}
 
 TEST_CASE("no folder includes what lies above it, and only the driver touches the world") {
   const std::filesystem::path root = std::filesystem::path(SERF_VECTORS) / "../..";
@@ -69,6 +84,8 @@ TEST_CASE("no folder includes what lies above it, and only the driver touches th
       if (!line.starts_with("#include ")) continue;
       const std::string what = line.substr(10, line.find_last_of("\">") - 10);
       CAPTURE(what);
+      // Between quotes stands what is ours, and there is nothing else in this library.
+      if (line[9] == '"') CHECK(what.starts_with("serf/"));
       if (what.starts_with("serf/")) CHECK(allowed->second.contains(folder_of(what)));
       if (allowed->first == "driver") continue;
       // Formatting a number needs no file.

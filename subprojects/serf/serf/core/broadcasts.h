@@ -35,22 +35,28 @@ class Broadcasts {
   size_t size() const { return entries_.size(); }
 
  private:
-  struct Entry {
+  /// Least transmitted, then longest, then newest.
+  struct Rank {
     size_t transmits;
+    size_t bytes;
     uint64_t number;
+  };
+  struct Entry : Rank {
     std::string message;
     std::string about;
-
-    /// Least transmitted, then longest, then newest.
-    bool operator<(const Entry& other) const;
   };
+  struct Before {
+    using is_transparent = void;
+    bool operator()(const Rank& one, const Rank& other) const;
+  };
+  using Entries = std::set<Entry, Before>;
 
-  void erase(std::set<Entry>::iterator at);
+  void erase(Entries::iterator at);
 
   size_t count_max_;
   uint64_t last_ = 0;
-  std::set<Entry> entries_;
-  std::map<uint64_t, std::set<Entry>::iterator> places_;
+  Entries entries_;
+  std::map<uint64_t, Entries::iterator> places_;
   std::map<std::string, uint64_t> about_;
 };
 

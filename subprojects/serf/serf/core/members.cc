@@ -53,6 +53,11 @@ void Members::describe(Member& member, const NodeJoined& node, Out& out) const {
 
 void Members::joined(const NodeJoined& node, Out& out) {
   const bool fresh = !members_.contains(node.name);
+  // Memberlist forgets the dead long before we do, so its own bound is none on those.
+  if (fresh && members_.size() >= shared_->config.limits.nodes_max) {
+    ++shared_->stats.nodes_refused;
+    return;
+  }
   Member& member = members_[node.name];
   describe(member, node, out);
   member.status = Status::alive;
