@@ -193,6 +193,62 @@ Unary append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
   return {calls / took, at(0.5), at(0.99)};
 }
 
+/// Begins a call every so often, whatever became of those before, until told to stop.
+class Pace {
+ public:
+  Pace(logpb::v1::Log::Stub& stub, std::chrono::microseconds every)
+      : stub_(stub), thread_([this, every] { run(every); }) {}
+
+  /// The 99th percentile of all calls, in µs, once all are answered; and how many there were.
+  std::pair<double, size_t> end() {
+    stops_ = true;
+    thread_.join();
+    std::unique_lock lock(mutex_);
+    answered_.wait(lock, [&] { return latencies_us_.size() == begun_; });
+    if (!failure_.empty()) give_up("an append failed: " + failure_);
+    std::ranges::sort(latencies_us_);
+    return {latencies_us_.at((latencies_us_.size() - 1) * 99 / 100), begun_};
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    logpb::v1::AppendRequest request;
+    logpb::v1::AppendResponse response;
+    Clock::time_point due;
+  };
+
+  void run(std::chrono::microseconds every) {
+    Records records;
+    for (Clock::time_point due = Clock::now(); !stops_; due += every) {
+      std::this_thread::sleep_until(due);
+      auto* call = new Call{{}, request(records, 1), {}, due};
+      {
+        const std::lock_guard lock(mutex_);
+        ++begun_;
+      }
+      // From when it was due: what holds up this thread would hold up any client.
+      stub_.async()->Append(&call->context, &call->request, &call->response,
+                            [this, call](const grpc::Status& status) {
+                              const std::unique_ptr<Call> ended(call);
+                              const std::lock_guard lock(mutex_);
+                              latencies_us_.push_back(seconds_since(ended->due) * 1e6);
+                              if (!status.ok()) failure_ = status.error_message();
+                              answered_.notify_one();
+                            });
+    }
+  }
+
+  logpb::v1::Log::Stub& stub_;
+  std::atomic<bool> stops_ = false;
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  size_t begun_ = 0;
+  std::vector<double> latencies_us_;
+  std::string failure_;
+  std::thread thread_;  ///< Begins last.
+};
+
 double read_stream(logpb::v1::Log::Stub& stub) {
   grpc::ClientContext context;
   logpb::v1::ReadRequest request;
@@ -272,21 +328,96 @@ void run(const std::string& program, size_t nodes) {
              cluster.rss_mb(), static_cast<double>(bytes) / (records + calls + 2010));
 }
 
+double load_average() {
+  double load = 0;
+  return getloadavg(&load, 1) == 1 ? load : 0;
+}
+
+/// What a member that comes back after long costs those who write meanwhile: their p99 while one of
+/// three is down, and while it catches up. LEDGER_CATCH_UP_MB says how much it lacks.
+void catch_up(const std::string& program) {
+  constexpr auto every = std::chrono::microseconds(4000);
+  constexpr auto quiet = std::chrono::seconds(8);
+  constexpr uint32_t messages_at_once = 250;
+  constexpr double message_mb = 1000 * 148 / 1e6;
+  const char* given = std::getenv("LEDGER_CATCH_UP_MB");
+  const double wanted_mb = given != nullptr ? std::atof(given) : 1000;
+
+  auto started = cli::Throwaway::start(program, 3);
+  if (!started) give_up(started.error().message);
+  cli::Throwaway& cluster = **started;
+  rpc::prepare_process();
+  const std::string leader = leader_of(cluster);
+  const auto stub = connect(leader);
+  append_unary(*stub, 1, 10);
+  const size_t late = cluster.endpoints()[0] == leader ? 1 : 0;
+  const std::string& address = cluster.endpoints()[late];
+  cluster.stop(late);
+  double lacks_mb = 0;
+  for (; lacks_mb < wanted_mb; lacks_mb += messages_at_once * message_mb) {
+    append_stream(*stub, messages_at_once);
+  }
+  const auto [disk_mb, disk_syncs] = probe_disk(cluster.directory(late));
+
+  Pace without(*stub, every);
+  std::this_thread::sleep_for(quiet);
+  const auto [p99_without, calls_without] = without.end();
+  auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
+                                     .patience = {.limit = std::chrono::seconds(30)},
+                                     .verbose = {}});
+  if (!client) give_up(client.error().message);
+  const auto goal = (*client)->status_of(leader);
+  if (!goal) give_up(goal.error().message);
+
+  const Clock::time_point start = Clock::now();
+  if (const auto again = cluster.start_again(late); !again) give_up(again.error().message);
+  Pace with(*stub, every);
+  for (;;) {
+    const auto status = (*client)->status_of(address);
+    if (status && status->applied >= goal->applied) break;
+    if (seconds_since(start) > 300) give_up("it does not catch up within 300s");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  const double took = seconds_since(start);
+  const auto [p99_with, calls_with] = with.end();
+  fmt::print("one of 3 nodes catches up, with {} appends/s of one record\n",
+             std::chrono::microseconds(std::chrono::seconds(1)) / every);
+  fmt::print("  disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
+             disk_mb, disk_syncs);
+  fmt::print("  catches up                 {:10.0f} MB/s     {:.0f} MB in {:.1f} s\n",
+             lacks_mb / took, lacks_mb, took);
+  fmt::print(
+      "  p99 of the leader          {:10.0f} us     {:.0f} us without, ratio {:.2f} ({} and {} "
+      "calls, load {:.1f})\n",
+      p99_with, p99_without, p99_with / p99_without, calls_with, calls_without, load_average());
+}
+
+/// In a process of its own: another must be started before there are threads, too. Whether it ends
+/// well.
+template <class Measure>
+bool apart(const Measure& measure) {
+  const pid_t child = fork();
+  if (child == 0) {
+    measure();
+    std::exit(0);
+  }
+  int status = 0;
+  return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   setvbuf(stdout, nullptr, _IOLBF, 0);
   const char* program = std::getenv("LEDGERCTL");
   if (program == nullptr) give_up("LEDGERCTL names no program");
-  // Each in a process of its own: the second must be started before there are threads, too.
+  // All, or what is named.
+  const std::string_view named = argc > 1 ? argv[1] : "";
   for (const size_t nodes : {1, 3}) {
-    const pid_t child = fork();
-    if (child == 0) {
-      run(program, nodes);
-      return 0;
-    }
-    int status = 0;
-    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) return 1;
+    if (named.empty() && !apart([&] { run(program, nodes); })) return 1;
+  }
+  if (named.empty() || named == "catch-up") {
+    if (!apart([&] { catch_up(program); })) return 1;
   }
   return 0;
 }

@@ -82,6 +82,15 @@ std::vector<std::string> stat_fields(pid_t pid) {
   return {std::istream_iterator<std::string>(fields), {}};
 }
 
+/// One that has been told to.
+void end(io::Child& child) {
+  if (!io::wait_readable(child.descriptor(), stop_patience_ms)) {
+    child.signal(SIGKILL);
+    io::wait_readable(child.descriptor(), -1);
+  }
+  child.reap();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Throwaway>> Throwaway::start(const std::string& program, size_t count) {
@@ -89,19 +98,21 @@ Result<std::unique_ptr<Throwaway>> Throwaway::start(const std::string& program, 
   std::string work = std::string(base && *base ? base : "/tmp") + "/ledgerctl-bench-XXXXXX";
   if (mkdtemp(work.data()) == nullptr) TRY(failed("mkdtemp"));
   std::unique_ptr<Throwaway> cluster(new Throwaway(work, TRY(io::Lifeline::make())));
-  std::string peers;
+  cluster->program_ = program;
   for (size_t node = 0; node < count; ++node) {
     const std::optional<std::string> address = free_address();
     if (!address) TRY(failed("bind"));
     cluster->endpoints_.push_back(*address);
-    peers += fmt::format("{}{}={}", node == 0 ? "" : ",", node_name(node), *address);
+    cluster->peers_ += fmt::format("{}{}={}", node == 0 ? "" : ",", node_name(node), *address);
   }
-  for (size_t node = 0; node < count; ++node) TRY(cluster->spawn(program, node, peers));
+  for (size_t node = 0; node < count; ++node) {
+    cluster->children_.push_back(TRY(cluster->spawn(node)));
+  }
   TRY(cluster->wait_until_listening());
   return cluster;
 }
 
-Result<void> Throwaway::spawn(const std::string& program, size_t node, const std::string& peers) {
+Result<io::Child> Throwaway::spawn(size_t node) const {
   const std::string& address = endpoints_[node];
   std::vector<std::string> arguments = {"ledgerctl",
                                         "node",
@@ -123,23 +134,22 @@ Result<void> Throwaway::spawn(const std::string& program, size_t node, const std
                      {"--bootstrap", "--gossip", address.substr(0, address.find(':')) + ":0"});
   } else {
     arguments.insert(arguments.end(),
-                     {"--peers", peers, "--bootstrap-expect", std::to_string(endpoints_.size())});
+                     {"--peers", peers_, "--bootstrap-expect", std::to_string(endpoints_.size())});
   }
   const std::string log = directory(node) + ".log";
   const io::Descriptor nothing(open("/dev/null", O_WRONLY | O_CLOEXEC));
   const io::Descriptor errors(open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600));
-  if (!nothing || !errors) return failed("open");
+  if (!nothing || !errors) TRY(failed("open"));
   std::vector<std::string> environment;
   for (char** variable = environ; *variable; ++variable) environment.emplace_back(*variable);
   environment.push_back(io::Lifeline::descriptor_variable());
   environment.push_back(io::Lifeline::parent_variable());
-  children_.push_back(TRY(io::Child::spawn({.program = program,
-                                            .arguments = std::move(arguments),
-                                            .environment = std::move(environment),
-                                            .output = nothing.get(),
-                                            .errors = errors.get(),
-                                            .lifeline = lifeline_.child_end()})));
-  return {};
+  return io::Child::spawn({.program = program_,
+                           .arguments = std::move(arguments),
+                           .environment = std::move(environment),
+                           .output = nothing.get(),
+                           .errors = errors.get(),
+                           .lifeline = lifeline_.child_end()});
 }
 
 Result<void> Throwaway::wait_until_listening() const {
@@ -156,15 +166,19 @@ Result<void> Throwaway::wait_until_listening() const {
   return {};
 }
 
+void Throwaway::stop(size_t node) {
+  children_[node].signal(SIGTERM);
+  end(children_[node]);
+}
+
+Result<void> Throwaway::start_again(size_t node) {
+  children_[node] = TRY(spawn(node));
+  return wait_until_listening();
+}
+
 Throwaway::~Throwaway() {
   for (const io::Child& child : children_) child.signal(SIGTERM);
-  for (io::Child& child : children_) {
-    if (!io::wait_readable(child.descriptor(), stop_patience_ms)) {
-      child.signal(SIGKILL);
-      io::wait_readable(child.descriptor(), -1);
-    }
-    child.reap();
-  }
+  for (io::Child& child : children_) end(child);
   std::error_code ignored;  // What can't be removed stays in /tmp.
   std::filesystem::remove_all(work_, ignored);
 }

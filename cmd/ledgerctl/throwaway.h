@@ -25,6 +25,12 @@ class Throwaway {
   Throwaway(const Throwaway&) = delete;
   Throwaway& operator=(const Throwaway&) = delete;
 
+  /// Ends one by SIGTERM. It must be started again before this goes.
+  void stop(size_t node);
+  /// Over the same data, at the same address; returns when it listens. For the thread that called
+  /// `start`. Errors: as `start`.
+  Result<void> start_again(size_t node);
+
   /// The rpc address of each.
   const std::vector<std::string>& endpoints() const { return endpoints_; }
   /// The data directory of each.
@@ -41,9 +47,11 @@ class Throwaway {
   Throwaway(std::string work, io::Lifeline lifeline)
       : work_(std::move(work)), lifeline_(std::move(lifeline)) {}
   Result<void> wait_until_listening() const;
-  Result<void> spawn(const std::string& program, size_t node, const std::string& peers);
+  Result<io::Child> spawn(size_t node) const;
 
   std::string work_;
+  std::string program_;
+  std::string peers_;
   std::vector<std::string> endpoints_;
   io::Lifeline lifeline_;
   std::vector<io::Child> children_;
