@@ -390,6 +390,7 @@ Self Process::self() const {
 
 /// Opens the log, once it is whole. False: a signal came first.
 Result<bool> Process::open_or_mend() {
+  const Patience patience(manager_);
   const bool requested = TRY(log::mend_requested(*disk_));
   Result<void> opened;
   if (!requested) {
