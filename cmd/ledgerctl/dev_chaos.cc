@@ -65,10 +65,13 @@ Outcome partition(Context& context) {
     text += (text.empty() ? "" : " | ") + joined(mine);
     names.insert(names.end(), mine.begin(), mine.end());
     for (const Group& other : groups) {
-      if (&mine == &other || (one_way && &mine != &groups.front())) continue;
-      for (const std::string& from : mine) {
-        for (const std::string& to : other) {
-          request.cuts[from].push_back((one_way ? "to " : "") + to);
+      if (&mine == &other) continue;
+      // Both sides know: who sends what comes in by TCP can't be seen.
+      const bool first = &mine == &groups.front();
+      if (one_way && !first && &other != &groups.front()) continue;
+      for (const std::string& one : mine) {
+        for (const std::string& another : other) {
+          request.cuts[one].push_back((!one_way ? "" : first ? "to " : "from ") + another);
         }
       }
     }

@@ -31,10 +31,30 @@ std::vector<std::string> node_environment(const Notices& notices) {
   return all;
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+/// The cuts as a node reads them: after the name of each stands where it gossips.
+std::string faults_text(const Plan& plan, const std::vector<std::string>& lines) {
   std::string text;
-  for (const std::string& line : lines) text += line + "\n";
+  for (const std::string& line : lines) {
+    const auto node = std::ranges::find(plan.nodes, line.substr(line.rfind(' ') + 1));
+    text += line;
+    if (node != plan.nodes.end()) {
+      text += " " + plan.gossip(static_cast<size_t>(node - plan.nodes.begin()));
+    }
+    text += "\n";
+  }
   return text;
+}
+
+/// The lines that such a text was made of.
+std::vector<std::string> cuts_of(std::string_view text) {
+  std::vector<std::string> lines;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.find(':') != std::string_view::npos) line = line.substr(0, line.rfind(' '));
+    if (!line.empty()) lines.emplace_back(line);
+  }
+  return lines;
 }
 
 }  // namespace
@@ -65,13 +85,8 @@ void Fleet::add_member() {
   auto member = std::make_unique<Member>();
   member->index = members_.size();
   member->name = plan_.nodes[member->index];
-  if (const auto cuts = read_file(place_.node_faults(member->name)); cuts && *cuts) {
-    std::string_view rest = **cuts;
-    while (!rest.empty()) {
-      const std::string_view line = rest.substr(0, rest.find('\n'));
-      if (!line.empty()) member->cuts.emplace_back(line);
-      rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    }
+  if (const auto faults = read_file(place_.node_faults(member->name)); faults && *faults) {
+    member->cuts = cuts_of(**faults);
   }
   member->life.want(Desired::running);
   members_.push_back(std::move(member));
@@ -216,7 +231,7 @@ void Fleet::kill_all() {
 
 Result<void> Fleet::cut(Member& member, const std::vector<std::string>& lines) {
   TRY(make_directories(place_.data_directory(member.name)));
-  TRY(replace_file(place_.node_faults(member.name), joined(lines)));
+  TRY(replace_file(place_.node_faults(member.name), faults_text(plan_, lines)));
   member.cuts = lines;
   if (member.child) member.child->signal(SIGHUP);
   return {};

@@ -101,19 +101,21 @@ Result<void> save_plan(const Place& place, const Plan& plan) {
 }
 
 std::string node_toml(const Place& place, const Plan& plan, size_t index) {
-  const bool founder = index < plan.founders;
-  std::string peers;
-  for (size_t i = 0; i < (founder ? plan.founders : plan.nodes.size()); ++i) {
-    peers += fmt::format("{}{} = {}", i == 0 ? "" : ", ", plan.nodes[i], quoted(plan.rpc(i)));
-  }
   std::string text = fmt::format(
       "# Written by `ledgerctl dev up` at each start.\n[node]\n"
-      "name = {}\ndata_dir = {}\nlisten = {}\nhttp = {}\npeers = {{ {} }}\n"
+      "name = {}\ndata_dir = {}\nlisten = {}\ngossip = {}\nhttp = {}\n"
       "enable_fault_injection = true\n",
       quoted(plan.nodes[index]), quoted(place.data_directory(plan.nodes[index])),
-      quoted(plan.rpc(index)), quoted(plan.http(index)), peers);
+      quoted(plan.rpc(index)), quoted(plan.gossip(index)), quoted(plan.http(index)));
+  const bool founder = index < plan.founders;
   if (founder) text += fmt::format("bootstrap_expect = {}\n", plan.founders);
-  return text;
+  // Who founds alone is found by the others.
+  if (founder && plan.founders == 1) return text;
+  std::vector<std::string> others;
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    if (i != index) others.push_back(plan.gossip(i));
+  }
+  return text + fmt::format("join = {}\n", quoted(others));
 }
 
 }  // namespace ledger::dev

@@ -50,17 +50,17 @@ TEST_CASE("a file that is damaged or says what can't be is refused with its name
   }
 }
 
-TEST_CASE("founders know each other alone, who comes later knows all") {
+TEST_CASE("the first found together, who comes later joins, and each looks for all the others") {
   Plan plan = three();
   plan.grow(4);
   const Place place("test", "/nowhere");
   const std::string founder = node_toml(place, plan, 0);
   CHECK(founder.find("bootstrap_expect = 3") != std::string::npos);
-  CHECK(founder.find("n4") == std::string::npos);
+  CHECK(founder.find("gossip = '127.0.0.1:20001'") != std::string::npos);
+  CHECK(founder.find("join = ['127.0.0.1:20011', '127.0.0.1:20021'") != std::string::npos);
   const std::string late = node_toml(place, plan, 3);
   CHECK(late.find("bootstrap_expect") == std::string::npos);
-  CHECK(late.find("n1 = ") != std::string::npos);
-  CHECK(late.find("n4 = ") != std::string::npos);
+  CHECK(late.find("join = ['127.0.0.1:20001'") != std::string::npos);
 }
 
 /// A home of its own for what is looked for there.

@@ -11,14 +11,14 @@ std::vector<raft::Member> members() {
 }
 
 TEST_CASE("a line cuts one member off, both ways or one") {
-  const auto cuts = Cuts::parse("n2\nto n3\nfrom n4\nto n5\nfrom n5\n");
+  const auto cuts = Cuts::parse("n2\nto n3\nfrom n4 127.0.0.1:41\nto n5\nfrom n5\n");
   REQUIRE(cuts);
   CHECK(cuts->at("n2") == Cuts::Ways{true, true});
   CHECK(cuts->at("n3") == Cuts::Ways{true, false});
-  CHECK(cuts->at("n4") == Cuts::Ways{false, true});
+  CHECK(cuts->at("n4") == Cuts::Ways{false, true, "127.0.0.1:41"});
   CHECK(cuts->at("n5") == Cuts::Ways{true, true});
   CHECK(Cuts::parse("")->empty());
-  for (const char* text : {"N2\n", "\n", "to  n2\n", "n2 n3\n", "leader\n"}) {
+  for (const char* text : {"N2\n", "\n", "to  n2\n", "n2 n3\n", "n2 \n", "leader\n"}) {
     CAPTURE(text);
     CHECK(Cuts::parse(text).error().code == Code::config_invalid);
   }
@@ -39,6 +39,21 @@ TEST_CASE("whoever is named is cut off under every id he has, and nobody else") 
   CHECK_FALSE(cuts.to(MemberId(2)));
   cuts.set({});
   CHECK_FALSE(cuts.to(MemberId(7)));
+}
+
+TEST_CASE("who is cut off in one way can't be asked, and gossip knows him by his address") {
+  Cuts cuts;
+  CHECK_FALSE(cuts.apart("n2"));
+  CHECK_FALSE(cuts.gossip("127.0.0.1:21").any());
+  cuts.set(Cuts::parse("to n2 127.0.0.1:21\nn3\n").value());
+  CHECK(cuts.apart("n2"));
+  CHECK(cuts.apart("n3"));
+  CHECK_FALSE(cuts.apart("n4"));
+  CHECK(cuts.gossip("127.0.0.1:21").to);
+  CHECK_FALSE(cuts.gossip("127.0.0.1:21").from);
+  CHECK_FALSE(cuts.gossip("127.0.0.1:31").any());
+  const auto asked = hello(cuts, "n2", "127.0.0.1:20", std::chrono::seconds(1));
+  CHECK(asked.error().message == "n2 is cut off on purpose");
 }
 
 }  // namespace

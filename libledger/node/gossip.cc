@@ -18,7 +18,7 @@ constexpr size_t file_bytes_max = 1 << 20;
 /// Addresses that are kept and tried; a few are enough to find all.
 constexpr size_t contacts_max = 32;
 
-/// While nobody else is there, the contacts are asked again: soon at first, later now and then.
+/// While somebody is missing, the contacts are asked again: soon at first, later now and then.
 constexpr Duration seek_pause_min = std::chrono::milliseconds(250);
 constexpr Duration seek_pause_max = std::chrono::seconds(10);
 /// How long a `meet` waits: less than a client does.
@@ -51,8 +51,8 @@ std::string key_of(const rpc::Change& change) {
 
 Result<std::unique_ptr<Gossip>> Gossip::open(const GossipOptions& options, GossipThread::Self self,
                                              io::Disk& disk, io::Clock& clock, io::Random& random,
-                                             Tell tell) {
-  std::unique_ptr<Gossip> made(new Gossip(disk, clock, tell));
+                                             const Cuts& cuts, Tell tell) {
+  std::unique_ptr<Gossip> made(new Gossip(disk, clock, cuts, tell));
   const auto changed = [inbox = made->inbox_] {
     const std::lock_guard lock(inbox->mutex);
     inbox->changed = true;
@@ -63,7 +63,7 @@ Result<std::unique_ptr<Gossip>> Gossip::open(const GossipOptions& options, Gossi
     inbox->contacted.push_back({token, std::move(why)});
     inbox->wake.notify_one();
   };
-  made->thread_ = TRY(GossipThread::open(options, std::move(self), random.number(),
+  made->thread_ = TRY(GossipThread::open(options, std::move(self), random.number(), cuts,
                                          {std::move(tell), changed, contacted}));
   Result<std::string> kept = io::read_file(disk, path, file_bytes_max);
   if (!kept && kept.error().code != Code::no_such_file) return tl::unexpected(kept.error());
@@ -78,8 +78,8 @@ Result<std::unique_ptr<Gossip>> Gossip::open(const GossipOptions& options, Gossi
   return made;
 }
 
-Gossip::Gossip(io::Disk& disk, io::Clock& clock, Tell tell)
-    : disk_(disk), clock_(clock), tell_(std::move(tell)) {}
+Gossip::Gossip(io::Disk& disk, io::Clock& clock, const Cuts& cuts, Tell tell)
+    : disk_(disk), clock_(clock), cuts_(cuts), tell_(std::move(tell)) {}
 
 void Gossip::start() {
   thread_->start();
@@ -234,19 +234,25 @@ rpc::Answer<rpc::Met> Gossip::outcome(const Meeting& meeting) const {
   return met;
 }
 
-/// Asks the contacts for as long as nobody else is there.
+/// Asks the contacts for as long as nobody else is there, and those that failed for as long as they
+/// are away: Serf tries them too, but after a partition that may take minutes.
 void Gossip::seek_company() {
   if (contacts_.empty() || clock_.now() < seek_again_) return;
   const auto all = members();
   const bool alone = std::ranges::none_of(
       *all, [&](const rpc::GossipMember& one) { return is_up(one) && one.address != address(); });
+  std::vector<std::string> sought;
+  for (const rpc::GossipMember& one : *all) {
+    if (one.ledger && one.state == rpc::GossipMember::State::failed) sought.push_back(one.address);
+  }
   // Those that were given are asked at the start, whoever is there already.
-  if (!alone && seek_pause_ != Duration()) {
+  if (alone || seek_pause_ == Duration()) sought = contacts_;
+  if (sought.empty()) {
     seek_pause_ = seek_pause_min;
     seek_again_ = clock_.now() + seek_pause_max;
     return;
   }
-  for (const std::string& text : contacts_) {
+  for (const std::string& text : sought) {
     const serf::Result<serf::Address> address = serf::resolve(text);
     if (address) {
       thread_->contact(*address, ++last_token_);
@@ -333,7 +339,7 @@ std::optional<rpc::Members> Gossip::ask_members() {
 
 /// Whether the node at the address says itself what its tags say.
 bool Gossip::introduces_itself(const rpc::Change& change) {
-  const Result<rpc::Introduction> said = rpc::hello(change.address, hello_patience);
+  const Result<rpc::Introduction> said = hello(cuts_, change.name, change.address, hello_patience);
   std::string why;
   if (!said) {
     why = said.error().message;

@@ -14,6 +14,7 @@
 
 #include "io/clock.h"
 #include "io/disk.h"
+#include "node/cuts.h"
 #include "node/gossip_plan.h"
 #include "node/gossip_thread.h"
 #include "rpc/gossip_port.h"
@@ -22,8 +23,8 @@
 namespace ledger::node {
 
 /// A node's gossip. Finds the others by the addresses it is given and by those it knew when it ran
-/// last (the file DATA/gossip), and goes on looking while nobody else is there. On the leader, what
-/// gossip says becomes changes of membership: see GossipPlan.
+/// last (the file DATA/gossip), and goes on looking while nobody else is there, or one of them has
+/// failed. On the leader, what gossip says becomes changes of membership: see GossipPlan.
 ///
 /// Two threads: one gossips (GossipThread), the other here asks, decides and writes the file, so it
 /// may wait for a name server, another node or the disk. The loop of consensus waits for neither:
@@ -34,11 +35,11 @@ class Gossip : public rpc::GossipPort {
  public:
   using Tell = std::function<void(Level, std::string_view)>;
 
-  /// Binds; nothing is sent before `start`. `disk`, `clock` and `random` must outlive it.
-  /// Errors: those of GossipThread::open; `io`.
+  /// Binds; nothing is sent before `start`. `disk`, `clock`, `random` and `cuts` must
+  /// outlive it. Errors: those of GossipThread::open; `io`.
   static Result<std::unique_ptr<Gossip>> open(const GossipOptions& options, GossipThread::Self self,
                                               io::Disk& disk, io::Clock& clock, io::Random& random,
-                                              Tell tell);
+                                              const Cuts& cuts, Tell tell);
   ~Gossip() override { stop(); }
 
   void start();
@@ -92,7 +93,7 @@ class Gossip : public rpc::GossipPort {
     std::optional<Error> change_error;
   };
 
-  Gossip(io::Disk& disk, io::Clock& clock, Tell tell);
+  Gossip(io::Disk& disk, io::Clock& clock, const Cuts& cuts, Tell tell);
 
   void run();
   bool wait();
@@ -112,6 +113,7 @@ class Gossip : public rpc::GossipPort {
 
   io::Disk& disk_;
   io::Clock& clock_;
+  const Cuts& cuts_;
   const Tell tell_;
   std::unique_ptr<GossipThread> thread_;
   const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();

@@ -36,18 +36,20 @@ struct Running {
   io::MemoryDisk disk;
   io::SystemClock clock;
   io::SystemRandom random;
+  node::Cuts cuts;
   std::unique_ptr<node::Gossip> gossip;
 
   Result<void> open(const std::string& name, node::GossipOptions options = {}) {
     if (options.listen.empty()) options.listen = "127.0.0.1:0";
     const uint64_t number = name.empty() ? 0 : static_cast<uint64_t>(name.back() - '0');
-    gossip = TRY(node::Gossip::open(options,
-                                    {.name = name,
-                                     .member = MemberId(number),
-                                     .cluster = cluster,
-                                     .rpc_address = "127.0.0.1:1" + std::to_string(number),
-                                     .version = "test"},
-                                    disk, clock, random, [](node::Level, std::string_view) {}));
+    gossip =
+        TRY(node::Gossip::open(options,
+                               {.name = name,
+                                .member = MemberId(number),
+                                .cluster = cluster,
+                                .rpc_address = "127.0.0.1:1" + std::to_string(number),
+                                .version = "test"},
+                               disk, clock, random, cuts, [](node::Level, std::string_view) {}));
     return {};
   }
   void start(const std::string& name, node::GossipOptions options = {}) {
@@ -226,4 +228,36 @@ TEST_CASE("the leader takes a member out that has left by gossip; who does not l
   CHECK(change.kind == rpc::Change::Kind::remove);
   CHECK(change.member == MemberId(2));
   one.gossip->stop();
+}
+
+TEST_CASE("gossip hears and says nothing across a cut, and goes on when it is healed") {
+  Running one;
+  Running two;
+  one.start("n1");
+  const auto apart = [](const Running& from, const std::string& name) {
+    return node::Cuts::parse(name + " " + from.gossip->address() + "\n").value();
+  };
+  REQUIRE(two.open("n2", {.join = {one.gossip->address()}}));
+  one.cuts.set(apart(two, "n2"));
+  two.cuts.set(apart(one, "n1"));
+  two.gossip->start();
+  // A contact gets its answer, or is given up: by then it has been tried.
+  std::promise<rpc::Answer<rpc::Met>> met;
+  two.gossip->meet({one.gossip->address()}, [&](auto answer) { met.set_value(std::move(answer)); });
+  CHECK_FALSE(met.get_future().get());
+  CHECK(one.state("n2") == State::unknown);
+  CHECK(two.state("n1") == State::unknown);
+  one.cuts.set({});
+  two.cuts.set({});
+  REQUIRE(one.sees("n2"));
+  REQUIRE(two.sees("n1"));
+  one.cuts.set(apart(two, "n2"));
+  two.cuts.set(apart(one, "n1"));
+  CHECK(one.sees("n2", State::failed));
+  CHECK(two.sees("n1", State::failed));
+  one.cuts.set({});
+  CHECK(one.state("n2") == State::failed);  // The other still sends nothing.
+  two.cuts.set({});
+  CHECK(one.sees("n2"));
+  CHECK(two.sees("n1"));
 }

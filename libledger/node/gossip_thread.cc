@@ -117,7 +117,8 @@ Result<void> check(const GossipOptions& options) {
 }
 
 Result<std::unique_ptr<GossipThread>> GossipThread::open(const GossipOptions& options, Self self,
-                                                         uint64_t seed, Hooks hooks) {
+                                                         uint64_t seed, const Cuts& cuts,
+                                                         Hooks hooks) {
   TRY(check(options));
   const rpc::Address listen = TRY(rpc::parse_address(options.listen));
   serf::Config config;
@@ -141,8 +142,8 @@ Result<std::unique_ptr<GossipThread>> GossipThread::open(const GossipOptions& op
                 "--advertise says where others reach it");
   }
   std::unique_ptr<GossipThread> made(new GossipThread(std::move(config), bind, options.key_file,
-                                                      std::move(self), std::move(hooks)));
-  serf::Result<serf::Driver> driver = serf::Driver::open(made->config_, made->bind_);
+                                                      std::move(self), cuts, std::move(hooks)));
+  serf::Result<std::unique_ptr<serf::Driver>> driver = made->open_driver();
   if (!driver && driver.error().code == serf::Code::io) {
     Error error = rpc::why_not_bound(listen, "gossip address");
     // TCP is free: it is UDP that somebody has.
@@ -153,7 +154,7 @@ Result<std::unique_ptr<GossipThread>> GossipThread::open(const GossipOptions& op
   }
   if (!driver)
     return fail(Code::invalid_value, "gossip: " + driver.error().message, "check --name");
-  made->driver_ = std::make_unique<serf::Driver>(*std::move(driver));
+  made->driver_ = *std::move(driver);
   // From now on the port is ours, also where the kernel chose it.
   made->config_.address = made->driver_->node().config().address;
   made->bind_.port = made->config_.address.port;
@@ -163,12 +164,34 @@ Result<std::unique_ptr<GossipThread>> GossipThread::open(const GossipOptions& op
 }
 
 GossipThread::GossipThread(serf::Config config, serf::Address bind, std::string key_file, Self self,
-                           Hooks hooks)
+                           const Cuts& cuts, Hooks hooks)
     : config_(std::move(config)),
       bind_(std::move(bind)),
       key_file_(std::move(key_file)),
+      cuts_(cuts),
       hooks_(std::move(hooks)),
       self_(std::move(self)) {}
+
+/// A new member at our address, which hears and says nothing across a cut.
+serf::Result<std::unique_ptr<serf::Driver>> GossipThread::open_driver() const {
+  serf::Result<serf::Driver> opened = serf::Driver::open(config_, bind_);
+  if (!opened) return tl::unexpected(opened.error());
+  auto driver = std::make_unique<serf::Driver>(*std::move(opened));
+  const auto drops_in = [&cuts = cuts_](const serf::Event& event) {
+    const auto* packet = std::get_if<serf::PacketReceived>(&event);
+    return packet != nullptr && cuts.gossip(serf::format(packet->from)).from;
+  };
+  const auto drops_out = [&cuts = cuts_](const serf::Action& action) {
+    if (const auto* packet = std::get_if<serf::SendPacket>(&action)) {
+      return cuts.gossip(serf::format(packet->to)).to;
+    }
+    // What would be written to it finds no stream then.
+    const auto* stream = std::get_if<serf::OpenStream>(&action);
+    return stream != nullptr && cuts.gossip(serf::format(stream->to)).any();
+  };
+  driver->set_filter(drops_in, drops_out);
+  return driver;
+}
 
 void GossipThread::start() {
   thread_ = std::thread([this] { run(); });
@@ -268,13 +291,13 @@ bool GossipThread::reopen() {
     config_.tags = tags_of(self_);
   }
   while (!stopped_within(name_patience)) {
-    serf::Result<serf::Driver> driver = serf::Driver::open(config_, bind_);
+    serf::Result<std::unique_ptr<serf::Driver>> driver = open_driver();
     if (!driver) {
       hooks_.tell(Level::warning, "gossip: " + driver.error().message);
       continue;
     }
     const std::lock_guard lock(mutex_);
-    driver_ = std::make_unique<serf::Driver>(*std::move(driver));
+    driver_ = *std::move(driver);
     return true;
   }
   return false;

@@ -13,6 +13,7 @@
 
 #include "base/id.h"
 #include "base/result.h"
+#include "node/cuts.h"
 #include "node/gossip_options.h"
 #include "node/journal.h"
 #include "rpc/gossip_port.h"
@@ -46,11 +47,11 @@ class GossipThread {
     std::function<void(serf::Token, std::optional<std::string> why)> contacted;
   };
 
-  /// Binds, and reads the keys. Errors: `address_in_use`, `usage` (no key, and not on loopback),
-  /// `invalid_value` (nobody could reach us there), `file_permission`, `no_such_file`,
-  /// `config_invalid` (of the key file), `io`.
+  /// Binds, and reads the keys. `cuts` must outlive it. Errors: `address_in_use`, `usage` (no key,
+  /// and not on loopback), `invalid_value` (nobody could reach us there), `file_permission`,
+  /// `no_such_file`, `config_invalid` (of the key file), `io`.
   static Result<std::unique_ptr<GossipThread>> open(const GossipOptions& options, Self self,
-                                                    uint64_t seed, Hooks hooks);
+                                                    uint64_t seed, const Cuts& cuts, Hooks hooks);
   ~GossipThread() { stop(); }
 
   void start();
@@ -72,8 +73,9 @@ class GossipThread {
 
  private:
   GossipThread(serf::Config config, serf::Address bind, std::string key_file, Self self,
-               Hooks hooks);
+               const Cuts& cuts, Hooks hooks);
 
+  serf::Result<std::unique_ptr<serf::Driver>> open_driver() const;
   void run();
   void command(serf::Event event);
   bool reopen();
@@ -85,6 +87,7 @@ class GossipThread {
   serf::Config config_;
   serf::Address bind_;
   const std::string key_file_;
+  const Cuts& cuts_;
   const Hooks hooks_;
   std::string address_;
 

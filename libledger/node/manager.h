@@ -1,14 +1,18 @@
 // The service manager that started us, if one did: sd_notify(3).
 #pragma once
 
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 #include <string>
+#include <thread>
 
+#include "base/types.h"
 #include "node/journal.h"
 
 namespace ledger::node {
 
-/// Threads: one at a time.
+/// Threads: any.
 class Manager {
  public:
   /// `journal`, which must outlive it, hears where the manager can't be told.
@@ -19,12 +23,34 @@ class Manager {
   /// For a watchdog that we live, and for people what the node is; to be called about once a
   /// second.
   void reassure(const std::string& status);
+  /// The same for a time that may be long and has nothing to tell: of a start, that it goes on.
+  void ask_for_patience();
 
  private:
+  void send(const std::string& state);
+
   Journal& journal_;
   const bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;
+  std::mutex mutex_;
   std::string told_status_;
   bool deaf_ = false;  ///< Said once; it would be said every second.
+};
+
+/// Asks a manager for patience, from a thread of its own, for as long as this exists: while the
+/// main thread reads or mends a log, which takes the longer the larger it is.
+class Patience {
+ public:
+  /// `manager` must outlive it.
+  explicit Patience(Manager& manager, Duration period = std::chrono::seconds(1));
+  ~Patience();
+  Patience(const Patience&) = delete;
+  Patience& operator=(const Patience&) = delete;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool over_ = false;
+  std::thread thread_;
 };
 
 }  // namespace ledger::node

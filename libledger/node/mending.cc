@@ -21,17 +21,19 @@ constexpr size_t damages_told_max = 5;
 
 Result<std::unique_ptr<Mending>> Mending::begin(io::Disk& disk, io::Random& random,
                                                 io::Clock& clock, uint64_t segment_bytes, Self self,
-                                                std::vector<Contact> contacts, Hooks hooks) {
+                                                const Cuts& cuts, std::vector<Contact> contacts,
+                                                Hooks hooks) {
   Mender mender = TRY(Mender::begin(disk, random, segment_bytes, self.id));
-  return std::make_unique<Mending>(std::move(mender), clock, std::move(self), std::move(contacts),
-                                   std::move(hooks));
+  return std::make_unique<Mending>(std::move(mender), clock, std::move(self), cuts,
+                                   std::move(contacts), std::move(hooks));
 }
 
-Mending::Mending(Mender mender, io::Clock& clock, Self self, std::vector<Contact> contacts,
-                 Hooks hooks)
+Mending::Mending(Mender mender, io::Clock& clock, Self self, const Cuts& cuts,
+                 std::vector<Contact> contacts, Hooks hooks)
     : mender_(std::move(mender)),
       clock_(clock),
       self_(std::move(self)),
+      cuts_(cuts),
       contacts_(std::move(contacts)),
       hooks_(std::move(hooks)),
       questions_(rpc::Questions::start(self_.id, self_.cluster)) {
@@ -100,7 +102,8 @@ void Mending::greet() {
   std::vector<raft::Member> known;
   for (const Contact& contact : contacts_) {
     if (stopped()) return;
-    const Result<rpc::Introduction> answer = rpc::hello(contact.address, hello_patience);
+    const Result<rpc::Introduction> answer =
+        hello(cuts_, contact.name, contact.address, hello_patience);
     if (!answer || answer->cluster != self_.cluster) continue;
     known.push_back({answer->member, raft::Standing::voter, contact.name, contact.address});
   }
@@ -108,9 +111,14 @@ void Mending::greet() {
 }
 
 Result<void> Mending::ask(const Mender::Question& question) {
+  const bool apart = cuts_.apart(question.to.name);
   if (!question.entries) {
+    if (apart) return mender_.hear(Result<rpc::Leading>(tl::unexpected(cut_off(question.to.name))));
     const Result<rpc::Leading> leading = questions_->confirm(question.to, question_patience);
     return mender_.hear(leading);
+  }
+  if (apart) {
+    return mender_.hear(Result<rpc::EntriesGiven>(tl::unexpected(cut_off(question.to.name))));
   }
   const uint64_t before = mender_.mended();
   const auto given = questions_->entries(question.to, *question.entries, question_patience);

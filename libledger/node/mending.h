@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "io/clock.h"
+#include "node/cuts.h"
 #include "node/formation.h"
 #include "node/journal.h"
 #include "node/mender.h"
@@ -37,8 +38,10 @@ class Mending final : public rpc::Node, public rpc::PeerNode {
   /// members that the log names. Errors: as Mender::begin.
   static Result<std::unique_ptr<Mending>> begin(io::Disk& disk, io::Random& random,
                                                 io::Clock& clock, uint64_t segment_bytes, Self self,
-                                                std::vector<Contact> contacts, Hooks hooks);
-  Mending(Mender mender, io::Clock& clock, Self self, std::vector<Contact> contacts, Hooks hooks);
+                                                const Cuts& cuts, std::vector<Contact> contacts,
+                                                Hooks hooks);
+  Mending(Mender mender, io::Clock& clock, Self self, const Cuts& cuts,
+          std::vector<Contact> contacts, Hooks hooks);
   ~Mending() override { stop(); }
 
   /// Whether there is nobody who could help.
@@ -82,6 +85,7 @@ class Mending final : public rpc::Node, public rpc::PeerNode {
   Mender mender_;
   io::Clock& clock_;
   const Self self_;
+  const Cuts& cuts_;
   std::vector<Contact> contacts_;
   const Hooks hooks_;
   const std::unique_ptr<rpc::Questions> questions_;

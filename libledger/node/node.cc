@@ -40,7 +40,7 @@ Overloaded(F...) -> Overloaded<F...>;
 }  // namespace
 
 Node::Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::Clock& clock,
-           std::vector<raft::Member> contacts, Hooks hooks)
+           Cuts& cuts, std::vector<raft::Member> contacts, Hooks hooks)
     : log_(log),
       clock_(clock),
       hooks_(std::move(hooks)),
@@ -51,6 +51,7 @@ Node::Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::C
       replica_(self, log, std::move(engine)),
       cluster_(self.cluster),
       self_(self.id),
+      cuts_(cuts),
       contacts_(std::move(contacts)) {}
 
 Node::~Node() {

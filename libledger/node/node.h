@@ -41,9 +41,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
     std::function<void(Result<void>)> done;
   };
 
-  /// `log` and `clock` must outlive it. Nothing runs before `start`. `contacts` are where others
-  /// can be reached as long as the log names no members.
-  Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::Clock& clock,
+  /// `log`, `clock` and `cuts` must outlive it. Nothing runs before `start`. `contacts` are where
+  /// others can be reached as long as the log names no members.
+  Node(Self self, log::Log& log, std::unique_ptr<raft::Engine> engine, io::Clock& clock, Cuts& cuts,
        std::vector<raft::Member> contacts, Hooks hooks);
   ~Node() override;
 
@@ -55,9 +55,6 @@ class Node : public rpc::Node, public rpc::PeerNode {
 
   /// Whether the cluster has no other member. Any thread.
   bool alone() const { return alone_; }
-
-  /// Whom it is cut off from: nobody, but in tests.
-  Cuts& cuts() { return cuts_; }
 
   /// Takes no more writes, and lets another lead, if there is one who can. Waits up to `patience`
   /// for that, and, where we are alone, for the answers to what was taken.
@@ -182,7 +179,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   // Shared with the threads that peers call from.
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
-  Cuts cuts_;
+  Cuts& cuts_;  ///< Nobody is cut off, but in tests.
   std::atomic<bool> alone_ = true;
   std::mutex gone_mutex_;
   std::set<MemberId> gone_;  ///< Members that were, and are not any more.

@@ -113,6 +113,7 @@ class Process {
   io::SystemRandom random_;
   Signals signals_;
   Manager manager_{journal_};
+  Cuts cuts_;
   std::unique_ptr<io::PosixDisk> disk_;
   std::optional<io::DirectoryLock> lock_;
   Identity identity_;
@@ -146,6 +147,7 @@ Result<bool> Process::start(const Listening& listening) {
   identity_ = std::move(claim.identity);
   contacts_ = std::move(claim.contacts);
   if (!claim.note.empty()) journal_.info(claim.note);
+  if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
   TRY(listen());
   TRY(open_gossip());
   listening(listeners());
@@ -213,7 +215,7 @@ Result<void> Process::open_gossip() {
   const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   gossip_ = TRY(Gossip::open(*options_.gossip,
                              {self.name, self.member, self.cluster, self.address, self.version},
-                             *disk_, clock_, random_, tell));
+                             *disk_, clock_, random_, cuts_, tell));
   gossip_->start();
   server_->attach_gossip(*gossip_);
   return {};
@@ -242,7 +244,7 @@ Result<bool> Process::find_cluster() {
     TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
     return true;
   }
-  Search search(contacts_, gossip_.get(), options_.bootstrap_expect,
+  Search search(contacts_, gossip_.get(), options_.bootstrap_expect, cuts_,
                 [this](Level level, std::string_view text) { journal_.say(level, text); });
   journal_.info(search.waits_for());
   http_->set_why_not("waits for a cluster");
@@ -318,7 +320,7 @@ void Process::start_node() {
   const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   node_ = std::make_unique<Node>(
       self(), *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
-      std::move(contacts),
+      cuts_, std::move(contacts),
       Node::Hooks{.tell = tell,
                   .ready =
                       [this](bool ready) {
@@ -332,7 +334,6 @@ void Process::start_node() {
                         node_ended_ = true;
                         if (!stopping_) signals_.finish();
                       }});
-  if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
   node_->scrub(*disk_, [this](const Error& error) { found_damage(error); });
   node_->start();
   server_->attach(*node_);
@@ -393,6 +394,7 @@ Self Process::self() const {
 
 /// Opens the log, once it is whole. False: a signal came first.
 Result<bool> Process::open_or_mend() {
+  const Patience patience(manager_);
   const bool requested = TRY(log::mend_requested(*disk_));
   Result<void> opened;
   if (!requested) {
@@ -406,8 +408,8 @@ Result<bool> Process::open_or_mend() {
   const auto hooks = Mending::Hooks{
       .tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
       .done = [this] { signals_.finish(); }};
-  mending_ = TRY(
-      Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), contacts_, hooks));
+  mending_ = TRY(Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), cuts_,
+                                contacts_, hooks));
   if (mending_->alone()) {
     if (!requested) return tl::unexpected(opened.error());
     TRY(mending_->look_alone());
@@ -545,14 +547,14 @@ void Process::reload() {
 }
 
 Result<void> Process::read_cuts() {
-  if (!options_.fault_injection || !node_) return {};
+  if (!options_.fault_injection) return {};
   constexpr size_t bytes_max = 64 << 10;
   Result<std::string> text = io::read_file(*disk_, "faults", bytes_max);
   if (!text && text.error().code == Code::no_such_file) text = "";
   const std::string lines = TRY(std::move(text));
   Cuts::Named cuts = TRY(Cuts::parse(lines));
   if (!cuts.empty()) journal_.warning(fmt::format("cut off from {} on purpose", cuts.size()));
-  node_->cuts().set(std::move(cuts));
+  cuts_.set(std::move(cuts));
   return {};
 }
 

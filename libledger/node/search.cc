@@ -9,17 +9,20 @@ constexpr Duration hello_patience = std::chrono::milliseconds(500);
 
 }  // namespace
 
-Search::Search(std::vector<Contact> peers, const rpc::GossipPort* gossip, size_t expect, Tell tell)
+Search::Search(std::vector<Contact> peers, const rpc::GossipPort* gossip, size_t expect,
+               const Cuts& cuts, Tell tell)
     : by_gossip_(peers.empty()),
       gossip_(gossip),
       expect_(expect),
+      cuts_(cuts),
       tell_(std::move(tell)),
       contacts_(std::move(peers)) {}
 
 Result<std::optional<Formation>> Search::ask(const rpc::Introduction& self) {
   if (by_gossip_) contacts_ = contacts_by_gossip(self, *gossip_->members());
   for (Contact& contact : contacts_) {
-    const Result<rpc::Introduction> answer = rpc::hello(contact.address, hello_patience);
+    const Result<rpc::Introduction> answer =
+        hello(cuts_, contact.name, contact.address, hello_patience);
     contact.answer.reset();
     if (answer) contact.answer = *answer;
   }

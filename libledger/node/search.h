@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "node/cuts.h"
 #include "node/formation.h"
 #include "node/journal.h"
 #include "rpc/gossip_port.h"
@@ -18,9 +19,10 @@ class Search {
  public:
   using Tell = std::function<void(Level, std::string_view)>;
 
-  /// `expect`: as many found a cluster together; 0: only join one. `gossip` may be null, else it
-  /// must outlive this.
-  Search(std::vector<Contact> peers, const rpc::GossipPort* gossip, size_t expect, Tell tell);
+  /// `expect`: as many found a cluster together; 0: only join one. `gossip` may be null. It and
+  /// `cuts` must outlive this.
+  Search(std::vector<Contact> peers, const rpc::GossipPort* gossip, size_t expect, const Cuts& cuts,
+         Tell tell);
 
   /// One round; takes up to half a second for each that does not answer. Nothing: ask again.
   /// Errors: those of `form`.
@@ -36,6 +38,7 @@ class Search {
   const bool by_gossip_;
   const rpc::GossipPort* const gossip_;
   const size_t expect_;
+  const Cuts& cuts_;
   const Tell tell_;
   std::vector<Contact> contacts_;
   bool told_too_many_ = false;

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 
 from devcluster import Home, listening, until
 from harness import check
@@ -118,6 +119,7 @@ def a_cluster_grows_and_never_shrinks_by_itself():
         home.up("--nodes", "1")
         home.run("log", "append", "one")
         home.up("--nodes", "3")
+        until(lambda: set(gossip(home).values()) == {"alive"}, "they found each other by gossip")
         check([m["voter"] for m in home.json("member", "list")] == [True] * 3, "voters")
         home.run("dev", "down")
         home.up("--nodes", "5")
@@ -220,6 +222,11 @@ def every_shell_takes_the_environment():
             check(done.stdout.strip() == endpoint, f"{shell}: {done.stdout}{done.stderr}")
 
 
+def gossip(home, *target):
+    """What gossip says of each member."""
+    return {row["name"]: row["gossip"] for row in home.json(*target, "member", "list")}
+
+
 def nodes_that_are_cut_off_do_not_hear_each_other():
     with Home() as home:
         home.up()
@@ -238,21 +245,28 @@ def nodes_that_are_cut_off_do_not_hear_each_other():
         check(done.returncode in (69, 75) or done.stdout == "1\n", f"{done}")
         check(home.run("-e", minority, "log", "read", "--values", "--stale") == "",
               "the minority has heard of it")
+        until(lambda: gossip(home, "-e", majority)[old] == "failed", "gossip misses the minority")
         # Who is started again is cut off again.
         home.run("dev", "restart", old)
+        home.result("-e", minority, "-t", "1s", "log", "append", "with nobody")
         check(home.run("-e", minority, "log", "read", "--values", "--stale") == "",
               "a restart heals")
+        check(gossip(home, "-e", majority)[old] == "failed", "a restart heals gossip")
+        page = urllib.request.urlopen(f"http://{row['http']}/metrics", timeout=30).read().decode()
+        check('ledger_gossip_members{state="alive"} 1\n' in page, f"gossip reaches others:\n{page}")
         names = home.run("dev", "heal").split()
         check(sorted(names) == sorted(home.nodes()), f"dev heal: {names}")
         home.run("health", "--wait", "--nodes", "3")
         check(home.run("-e", minority, "log", "read", "--values").startswith("with the majority\n"),
               "healed")
         check(home.nodes()[old]["partitioned_from"] == [], "healed")
+        until(lambda: set(gossip(home).values()) == {"alive"}, "gossip is healed")
         check(home.run("dev", "heal") == "", "dev heal twice")
 
         # One who is not heard loses his followers, and hears of the next leader.
         leader = home.leader()
         home.run("dev", "partition", "leader", "--one-way")
+        check(all(row["partitioned_from"] for row in home.nodes().values()), "both sides know of it")
         until(lambda: any(row["role"] == "leader" and row["name"] != leader
                           for row in home.nodes().values()), "another leads")
         home.run("dev", "heal")
@@ -260,6 +274,30 @@ def nodes_that_are_cut_off_do_not_hear_each_other():
         home.failed(64, "usage", "dev", "partition", "n1,n2", "n2,n3")
         home.failed(64, "usage", "dev", "partition", "all")
         home.failed(66, "no_such_node", "dev", "partition", "n9")
+
+
+def a_damaged_node_gets_nothing_across_a_partition():
+    with Home() as home:
+        home.up()
+        home.run("log", "append", "worth a byte")
+        home.run("health", "--wait", "--max-lag", "0")
+        victim = home.run("dev", "stop", "any-follower").strip()
+        data = home.directory() / "nodes" / victim / "data"
+        record = home.json("segment", "dump", str(data), "-n", "1", "--position")[0]
+        with open(record["path"], "r+b") as segment:
+            segment.seek(record["position"])
+            byte = segment.read(1)
+            segment.seek(record["position"])
+            segment.write(bytes([byte[0] ^ 0x10]))
+        home.run("dev", "partition", victim)
+        home.run("dev", "start", victim)
+        log = data.parent / "node.log"
+        until(lambda: "is cut off on purpose" in log.read_text(), "it asks, and is not heard")
+        check("mended: " not in log.read_text(), "it was mended from behind a partition")
+        check(home.nodes()[victim]["role"] == "mending", f"{home.nodes()[victim]}")
+        home.run("dev", "heal")
+        home.run("health", "--wait", "--nodes", "3", "--max-lag", "0")
+        check("mended: " in log.read_text(), "it was mended")
 
 
 def logs_are_followed_across_a_restart():
@@ -295,6 +333,7 @@ def main():
                  without_a_flag_the_only_running_cluster_is_meant,
                  every_shell_takes_the_environment,
                  nodes_that_are_cut_off_do_not_hear_each_other,
+                 a_damaged_node_gets_nothing_across_a_partition,
                  logs_are_followed_across_a_restart):
         if len(os.sys.argv) > 1 and not re.search(os.sys.argv[1], test.__name__):
             continue

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
@@ -150,8 +151,24 @@ def alone(cluster):
         member.stop()
     one = members[0]
     segments(one)[1].unlink()
-    one.start()
-    until(lambda: "waits, and asks again" in journal(one), "its word that it waits")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog:
+        watchdog.bind(os.path.join(cluster.work, "watchdog"))
+        watchdog.settimeout(PATIENCE_S)
+        watched = {"NOTIFY_SOCKET": watchdog.getsockname(), "WATCHDOG_USEC": "30000000"}
+        os.environ.update(watched)
+        one.start()
+        for name in watched:
+            del os.environ[name]
+        until(lambda: "waits, and asks again" in journal(one), "its word that it waits")
+        watchdog.setblocking(False)
+        while True:
+            try:
+                watchdog.recv(1000)
+            except BlockingIOError:
+                break
+        watchdog.settimeout(PATIENCE_S)
+        for _ in range(2):
+            check(b"WATCHDOG=1" in watchdog.recv(1000), "a node that mends feeds its watchdog")
     done = subprocess.run([os.environ["LEDGERCTL"], "-e", one.address, "log", "read", "--stale",
                            "-t", "2s"], capture_output=True, text=True, timeout=60, check=False)
     check(done.returncode != 0 and done.stdout == "", "it serves reads while it mends")
