@@ -156,12 +156,25 @@ Ordeal ailing(Random& random) {
   return ordeal;
 }
 
+/// Nothing but that, see Trouble::mislead: clients that are slow, so that the next leader commits
+/// no more at first than the one before can't.
+Ordeal misled(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = 5;
+  ordeal.clients = random.between(6, 14);
+  ordeal.think = random.between(100ms, 600ms);
+  // Some segments are sealed soon: who loses the newest still finds in them who the members are.
+  ordeal.log.segment_bytes = random.between(2, 4) * 4096;
+  ordeal.mislead_every = random.between(500ms, 1500ms);
+  return ordeal;
+}
+
 }  // namespace
 
 Ordeal draw_ordeal(Random& random) {
   using Draw = Ordeal (*)(Random&);
   constexpr Draw draws[] = {anything, anything,   anything,   power,  network, disks,
-                            churn,    succession, stragglers, ailing, ailing};
+                            churn,    succession, stragglers, ailing, misled};
   Ordeal ordeal = draws[random.below(std::size(draws))](random);
   ordeal.settings.election_timeout = 300ms;
   ordeal.settings.heartbeat = 60ms;

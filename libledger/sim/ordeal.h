@@ -41,7 +41,8 @@ struct Ordeal {
   Duration full_every{};
   Duration full = std::chrono::seconds(2);
   Duration clock_every{};
-  Duration damage_every{};  ///< Bits that flip while a member is down.
+  Duration damage_every{};   ///< Bits that flip while a member is down.
+  Duration mislead_every{};  ///< Logs that end in doubt, beside a leader of the past.
   Duration wipe_every{};
   Duration transfer_every{};
   Duration change_every{};

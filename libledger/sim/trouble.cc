@@ -42,6 +42,7 @@ Trouble::Trouble(World& world, Operator& hands)
   again_and_again(ordeal.full_every, &Trouble::fill);
   again_and_again(ordeal.clock_every, &Trouble::set_clock);
   again_and_again(ordeal.damage_every, &Trouble::damage);
+  again_and_again(ordeal.mislead_every, &Trouble::mislead);
   again_and_again(ordeal.wipe_every, &Trouble::wipe);
   again_and_again(ordeal.transfer_every, &Trouble::transfer);
   again_and_again(ordeal.change_every, &Trouble::change);
@@ -293,6 +294,32 @@ bool Trouble::gives(Machine& machine, const log::Hole& hole) {
       remains->read(hole.first, hole.anchor.index + 1, hole.anchor.term, SIZE_MAX / 2);
   const uint64_t count = hole.end.value - hole.first.value;
   return (read && read->size() >= count) || (more && more->size() >= count);
+}
+
+/// A leader is cut off from all but one who loses the end of his log at that moment. While the
+/// others elect somebody, clients go on writing to the old leader, who can't commit it. Whoever is
+/// chosen has committed no more yet, when he confirms to the one that mends where the log ends: all
+/// of that the old leader has, too, in another version.
+void Trouble::mislead() {
+  Machine* leader = world_.leader();
+  Machine* other = world_.any_up();
+  if (leader == nullptr || other == nullptr || other == leader || other->damaged || other->faulty ||
+      leader->replica->configuration().voters() < 5 || !operator_.may_lose(*other)) {
+    return;
+  }
+  std::vector<MemberId> rest;
+  for (const Machine& one : world_.machines()) {
+    if (&one != leader && &one != other) rest.push_back(one.id);
+  }
+  ++world_.counts()["partitions"];
+  world_.tell(*leader, "is cut off from all but " + other->name);
+  world_.network().heal();
+  world_.network().part({leader->id}, rest, /*one_way=*/false);
+  world_.schedule(random_.between(500ms, 2s), [this] { world_.network().heal(); });
+  fall(*other);
+  spoil_newest(*other);
+  if (other->damaged) operator_.lost();
+  world_.start_in(*other, random_.between(1ms, 300ms));
 }
 
 void Trouble::damage() {

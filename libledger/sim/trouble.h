@@ -28,6 +28,7 @@ class Trouble {
   void fill();
   void set_clock();
   void damage();
+  void mislead();
   void wipe();
   void transfer() { operator_.transfer(); }
   void change() { operator_.change(); }
