@@ -93,9 +93,22 @@ dev::Healthy healthy_by(const Context& context) {
 
 // ---- A cluster that runs already. ----
 
-Outcome print_status(Context& context, const dev::Place& place, const dev::ClusterState& state) {
+Outcome print_status(Context& context, const dev::Place& place,
+                          const dev::ClusterState& state) {
   TRY(print_nodes(context, place, ask_nodes(context, state)));
   return 0;
+}
+
+/// What became of an attempt; nothing: it met a supervisor that comes or goes, so look again.
+using Attempt = Checked<std::optional<int>>;
+
+/// Whether there is a supervisor that answers: one that was killed holds its lock a moment longer.
+Checked<bool> answers(const dev::Place& place) {
+  const Result<dev::ClusterState> asked =
+      dev::ask(place, {.kind = dev::Request::Kind::start, .patience = std::chrono::seconds(10)});
+  if (!asked && asked.error().code == Code::cluster_stopped) return false;
+  if (!asked) return tl::unexpected(asked.error());
+  return true;
 }
 
 /// Waits as a new cluster's starter does, until it is healthy.
@@ -113,8 +126,10 @@ Checked<void> wait_for_health(Context& context, const dev::Plan& plan) {
   }
 }
 
-Outcome join_running(Context& context, const dev::Place& place, const dev::UpOptions& options) {
+Attempt join_running(Context& context, const dev::Place& place, const dev::UpOptions& options) {
+  if (!TRY(answers(place))) return std::nullopt;
   dev::Seen seen = TRY(dev::see(place));
+  if (!seen.runs) return std::nullopt;
   const size_t count = seen.plan.nodes.size();
   if (options.nodes && *options.nodes != count) {
     // The same refusals as for a cluster that rests; ports are looked at by the supervisor.
@@ -148,7 +163,8 @@ Outcome outcome_of(Context& context, const dev::Ended& ended) {
   return 0;
 }
 
-Outcome run_here(Context& context, const dev::Place& place, dev::UpOptions options) {
+Attempt run_here(Context& context, const dev::Place& place, const dev::UpOptions& asked) {
+  dev::UpOptions options = asked;
   options.follow_parent = true;
   TerminalScreen screen(context, place);
   Result<dev::Ended> ended = dev::supervise(place, options, screen, healthy_by(context));
@@ -157,7 +173,7 @@ Outcome run_here(Context& context, const dev::Place& place, dev::UpOptions optio
   }
   const dev::Ended how = TRY(std::move(ended));
   if (const auto failed = screen.failed()) return tl::unexpected(*failed);
-  return outcome_of(context, how);
+  return TRY(outcome_of(context, how));
 }
 
 // ---- Detached: the supervisor's side. ----
@@ -207,7 +223,7 @@ Checked<std::optional<Verdict>> await_verdict(io::Child& supervisor, int pipe) {
   }
 }
 
-Outcome detach(Context& context, const dev::Place& place, const dev::UpOptions& options) {
+Attempt detach(Context& context, const dev::Place& place, const dev::UpOptions& options) {
   TRY(dev::make_directories(place.directory()));
   int ends[2] = {-1, -1};
   if (::pipe2(ends, O_CLOEXEC) != 0) return fail(Code::io, "no pipe could be made");
@@ -235,7 +251,7 @@ Outcome detach(Context& context, const dev::Place& place, const dev::UpOptions& 
       return join_running(context, place, options);
     }
     if (stop_signal() != 0) return 128 + stop_signal();
-    return outcome_of(context, *verdict->ended);
+    return TRY(outcome_of(context, *verdict->ended));
   }
   const dev::Seen seen = TRY(dev::see(place));
   TRY(print_nodes(context, place, ask_nodes(context, seen.state)));
@@ -250,9 +266,12 @@ Outcome up(Context& context) {
     return run_detached(context, place, options,
                         static_cast<int>(TRY(parse_count(verdict_variable, *verdict, 1'000))));
   }
-  if (TRY(place.runs())) return join_running(context, place, options);
-  if (context.args.has("--detach")) return detach(context, place, options);
-  return run_here(context, place, options);
+  for (;;) {
+    const auto attempt = TRY(place.runs())              ? join_running
+                         : context.args.has("--detach") ? detach
+                                                        : run_here;
+    if (const std::optional<int> code = TRY(attempt(context, place, options))) return *code;
+  }
 }
 
 }  // namespace

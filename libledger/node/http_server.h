@@ -18,10 +18,13 @@ struct HttpAnswer {
 };
 
 /// HTTP/1.1 on one address, with one thread. Bounded: GET and HEAD only, headers to 8 KiB, no
-/// bodies, ten seconds for a request. No answer is for caches; pages may load nothing from
-/// elsewhere.
+/// bodies, 64 connections: whoever comes when all are taken waits in the kernel's queue. One that
+/// is silent for ten seconds ends. No answer is for caches; pages may load nothing from elsewhere.
 class HttpServer {
  public:
+  /// How many connections are served at a time.
+  static constexpr int connections_max = 64;
+
   /// Called by the server's thread, which serves nobody else meanwhile: must not wait.
   using Handler = std::function<HttpAnswer()>;
 

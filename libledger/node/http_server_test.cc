@@ -1,6 +1,7 @@
 #include "node/http_server.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include "node/http_ask.h"
 
@@ -68,6 +69,26 @@ TEST_CASE("a request with more headers than fit is refused") {
       ask(server->address(), "GET / HTTP/1.1\r\nHost: x\r\nX: " + std::string(20'000, 'y') +
                                  "\r\nConnection: close\r\n\r\n");
   CHECK(answer.find(" 200 ") == std::string::npos);
+}
+
+TEST_CASE("no more connections are taken than it has room for, and others when there is room") {
+  const auto server = serve();
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  for (int ended = 0; ended < 2 * HttpServer::connections_max; ++ended) {
+    REQUIRE(ask(server->address(), request).starts_with("HTTP/1.1 200 "));
+  }
+  std::vector<int> silent;
+  while (silent.size() < HttpServer::connections_max) {
+    silent.push_back(node::connected(server->address()));
+  }
+  const int late = node::connected(server->address());
+  node::say(late, request);
+  pollfd answered = {late, POLLIN, 0};
+  CHECK(poll(&answered, 1, /*timeout_ms=*/300) == 0);  // Right is only that there is no answer.
+  close(silent.back());
+  silent.pop_back();
+  CHECK(node::hear(late).starts_with("HTTP/1.1 200 "));
+  for (const int fd : silent) close(fd);
 }
 
 TEST_CASE("an address in use, or beyond this machine, is told") {
