@@ -1,10 +1,10 @@
 // Proposals on their way: from arrival to the answer, one id at a time.
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -95,9 +95,9 @@ class Intake {
   const history::History& history_;
   std::deque<AskedPtr> waiting_;
   uint64_t waiting_bytes_ = 0;
-  std::deque<Part> parts_;       ///< In flight, by offset.
-  absl::flat_hash_set<Id> ids_;  ///< In flight.
-  absl::flat_hash_map<Id, std::vector<Held>> held_;
+  std::deque<Part> parts_;                ///< In flight, by offset.
+  absl::flat_hash_set<Id> ids_;           ///< In flight.
+  std::map<Id, std::vector<Held>> held_;  ///< Ordered, so that whoever fails does so in one order.
   std::vector<std::pair<Id, Offset>> released_;  ///< Applied in this entry, and waited for.
 };
 
