@@ -93,8 +93,7 @@ dev::Healthy healthy_by(const Context& context) {
 
 // ---- A cluster that runs already. ----
 
-Outcome print_status(Context& context, const dev::Place& place,
-                          const dev::ClusterState& state) {
+Outcome print_status(Context& context, const dev::Place& place, const dev::ClusterState& state) {
   TRY(print_nodes(context, place, ask_nodes(context, state)));
   return 0;
 }

@@ -123,9 +123,9 @@ int main(int argc, char** argv) {
                "Make one mistake after the other and say which seed shows it");
   app.add_option("mistakes", options.mistakes, "Which, with --planted; all where none is named");
   CLI11_PARSE(app, argc, argv);
+  if (options.planted) return show_mutants(options.mistakes, options.seed, options.seeds);
   std::signal(SIGINT, [](int) { told_to_stop = 1; });
   std::signal(SIGTERM, [](int) { told_to_stop = 1; });
-  if (options.planted) return show_mutants(options.mistakes, options.seed, options.seeds);
   if (!options.mistake.empty() && !plant(options.mistake)) {
     std::cerr << "no such mistake, or not in this build: " << options.mistake << '\n';
     return 64;
