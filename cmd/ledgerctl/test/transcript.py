@@ -196,7 +196,8 @@ def main():
     variables.pop("NO_COLOR", None)
     variables.update(
         PATH=os.path.dirname(program) + ":" + variables["PATH"], PWD=directory, HOME=directory,
-        XDG_CONFIG_HOME=directory + "/config", XDG_STATE_HOME=directory + "/state", TZ="UTC", LC_ALL="C.UTF-8",
+        XDG_CONFIG_HOME=directory + "/config", XDG_STATE_HOME=directory + "/state", TZ="UTC",
+        LC_ALL="C.UTF-8",
         TEST=os.path.dirname(os.path.abspath(__file__)),
         DATA_ROOT=os.path.dirname(os.path.dirname(os.path.abspath(path))))
     node = Node(program, variables) if "fixture: node" in text.split("\n$ ")[0] else None
