@@ -44,6 +44,8 @@ class Cuts {
   /// Who the others are from now on.
   void set_members(const std::vector<raft::Member>& others);
 
+  /// Somebody is cut off. Cheap, so ask it before working out whom to ask about.
+  bool any() const { return any_; }
   bool to(MemberId member) const { return any_ && ways(member).to; }
   bool from(MemberId member) const { return any_ && ways(member).from; }
   /// Cut off in one way at least: there is no asking.

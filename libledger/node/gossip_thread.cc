@@ -178,10 +178,12 @@ serf::Result<std::unique_ptr<serf::Driver>> GossipThread::open_driver() const {
   if (!opened) return tl::unexpected(opened.error());
   auto driver = std::make_unique<serf::Driver>(*std::move(opened));
   const auto drops_in = [&cuts = cuts_](const serf::Event& event) {
+    if (!cuts.any()) return false;
     const auto* packet = std::get_if<serf::PacketReceived>(&event);
     return packet != nullptr && cuts.gossip(serf::format(packet->from)).from;
   };
   const auto drops_out = [&cuts = cuts_](const serf::Action& action) {
+    if (!cuts.any()) return false;
     if (const auto* packet = std::get_if<serf::SendPacket>(&action)) {
       return cuts.gossip(serf::format(packet->to)).to;
     }
