@@ -99,7 +99,7 @@ std::shared_ptr<grpc::Channel> Cluster::channel(const std::string& address) {
   if (!channel) {
     channel =
         grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), client_arguments());
-    keep_callback_threads(channel);
+    keep_callback_threads();
   }
   return channel;
 }

@@ -202,7 +202,7 @@ void Link::connect() {
   if (!channel_ || address_ != member_->address) {
     address_ = member_->address;
     channel_ = peer_channel(address_);
-    keep_callback_threads(channel_);
+    keep_callback_threads();
   }
   call_ = std::make_unique<Call>(shared_from_this(), *member_);
   to_message(Route{shared_->options.cluster, shared_->options.self, to_},

@@ -3,6 +3,8 @@
 #include <absl/synchronization/mutex.h>
 #include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <malloc.h>
 
 #include <functional>
@@ -19,6 +21,20 @@ namespace {
 /// each one anew, or cuts its heap when one is freed, and the page faults cost three times as much
 /// as all the rest of the way.
 constexpr int kept_bytes_max = 32 << 20;
+
+/// A channel to nowhere, since it was given no credentials, and a call on it that has failed at
+/// once.
+struct Kept {
+  Kept() {
+    stub.UnaryCall(&context, "/", {}, &request, &response, [](const grpc::Status&) {});
+  }
+
+  grpc::GenericStub stub{grpc::CreateChannel("", nullptr)};
+  grpc::ClientContext context;
+  grpc::Slice nothing;
+  grpc::ByteBuffer request{&nothing, 1};
+  grpc::ByteBuffer response;
+};
 
 // gRPC's log is the process's, so its sink is too.
 std::mutex sink_mutex;
@@ -50,8 +66,8 @@ void set_grpc_log(std::function<void(const std::string&)> to) {
   sink = std::move(to);
 }
 
-void keep_callback_threads(const std::shared_ptr<grpc::Channel>& channel) {
-  static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+void keep_callback_threads() {
+  static const Kept* const kept = new Kept;
   static_cast<void>(kept);
 }
 
