@@ -6,7 +6,12 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <malloc.h>
+#include <unistd.h>
 
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -40,9 +45,19 @@ struct Kept {
 std::mutex sink_mutex;
 std::function<void(const std::string&)> sink;
 
-void write(gpr_log_func_args* args) {
+/// The last error that nobody was told of: where gRPC aborts, why.
+std::array<char, 512> last_error{};
+
+void log(gpr_log_func_args* args) {
   const std::lock_guard lock(sink_mutex);
-  if (sink) sink(args->message);
+  if (sink) return sink(args->message);
+  if (args->severity != GPR_LOG_SEVERITY_ERROR) return;
+  std::snprintf(last_error.data(), last_error.size(), "ledgerctl: gRPC: %s\n", args->message);
+}
+
+/// Of SIGABRT. What it does is allowed in a signal's handler; the process ends when it returns.
+void say_last_error(int) {
+  static_cast<void>(!write(STDERR_FILENO, last_error.data(), std::strlen(last_error.data())));
 }
 
 }  // namespace
@@ -50,7 +65,9 @@ void write(gpr_log_func_args* args) {
 void prepare_process() {
   static std::once_flag once;
   std::call_once(once, [] {
-    gpr_set_log_function(write);
+    gpr_set_log_function(log);
+    const auto before = std::signal(SIGABRT, say_last_error);
+    if (before != SIG_DFL) std::signal(SIGABRT, before);
     google::protobuf::SetLogHandler(nullptr);
     // Debian's abseil is a debug build: each lock that gRPC takes would go into a graph of all of
     // them, under one lock of the process.

@@ -4,7 +4,7 @@
 namespace ledger::rpc {
 
 /// Once before any other use of gRPC; more calls do nothing. Keeps gRPC and protobuf from writing
-/// to stderr, and malloc from giving memory back between two messages.
+/// to stderr, unless gRPC aborts, and malloc from giving memory back between two messages.
 void prepare_process();
 
 /// Before the first call with a callback in this process; more calls do nothing. gRPC 1.51 ends the
