@@ -106,7 +106,7 @@ Result<std::unique_ptr<Throwaway>> Throwaway::start(const std::string& program, 
     cluster->peers_ += fmt::format("{}{}={}", node == 0 ? "" : ",", node_name(node), *address);
   }
   for (size_t node = 0; node < count; ++node) {
-    cluster->children_.push_back(TRY(cluster->spawn(node)));
+    cluster->children_.emplace_back(TRY(cluster->spawn(node)));
   }
   TRY(cluster->wait_until_listening());
   return cluster;
@@ -153,8 +153,9 @@ Result<io::Child> Throwaway::spawn(size_t node) const {
 }
 
 Result<void> Throwaway::wait_until_listening() const {
-  for (const std::string& endpoint : endpoints_) {
-    for (int waited_ms = 0; !listens(endpoint); waited_ms += poll_ms) {
+  for (size_t node = 0; node < children_.size(); ++node) {
+    const std::string& endpoint = endpoints_[node];
+    for (int waited_ms = 0; children_[node] && !listens(endpoint); waited_ms += poll_ms) {
       TRY(check());
       if (waited_ms >= start_patience_ms) {
         return fail(Code::not_ready, fmt::format("{} does not listen after 30s", endpoint),
@@ -167,8 +168,9 @@ Result<void> Throwaway::wait_until_listening() const {
 }
 
 void Throwaway::stop(size_t node) {
-  children_[node].signal(SIGTERM);
-  end(children_[node]);
+  children_[node]->signal(SIGTERM);
+  end(*children_[node]);
+  children_[node].reset();
 }
 
 Result<void> Throwaway::start_again(size_t node) {
@@ -177,8 +179,12 @@ Result<void> Throwaway::start_again(size_t node) {
 }
 
 Throwaway::~Throwaway() {
-  for (const io::Child& child : children_) child.signal(SIGTERM);
-  for (io::Child& child : children_) end(child);
+  for (const auto& child : children_) {
+    if (child) child->signal(SIGTERM);
+  }
+  for (auto& child : children_) {
+    if (child) end(*child);
+  }
   std::error_code ignored;  // What can't be removed stays in /tmp.
   std::filesystem::remove_all(work_, ignored);
 }
@@ -189,7 +195,7 @@ std::string Throwaway::directory(size_t node) const {
 
 Result<void> Throwaway::check() const {
   for (size_t node = 0; node < children_.size(); ++node) {
-    if (!io::wait_readable(children_[node].descriptor(), 0)) continue;
+    if (!children_[node] || !io::wait_readable(children_[node]->descriptor(), 0)) continue;
     std::ifstream log(directory(node) + ".log");
     std::string last;
     for (std::string line; std::getline(log, line);) last = line;
@@ -203,15 +209,18 @@ Result<void> Throwaway::check() const {
 
 double Throwaway::cpu_seconds() const {
   double ticks = 0;
-  for (const io::Child& child : children_) {
-    const std::vector<std::string> fields = stat_fields(child.pid());
+  for (const auto& child : children_) {
+    if (!child) continue;
+    const std::vector<std::string> fields = stat_fields(child->pid());
     if (fields.size() > 12) ticks += std::stod(fields[11]) + std::stod(fields[12]);
   }
   return ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
 double Throwaway::rss_mb() const {
-  const std::vector<std::string> fields = stat_fields(children_.at(0).pid());
+  const std::optional<io::Child>& first = children_.at(0);
+  const std::vector<std::string> fields =
+      first ? stat_fields(first->pid()) : std::vector<std::string>();
   return fields.size() > 21
              ? std::stod(fields[21]) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20)
              : 0;

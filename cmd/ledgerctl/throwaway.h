@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ class Throwaway {
   Throwaway(const Throwaway&) = delete;
   Throwaway& operator=(const Throwaway&) = delete;
 
-  /// Ends one by SIGTERM. It must be started again before this goes.
+  /// Ends one that runs, by SIGTERM.
   void stop(size_t node);
   /// Over the same data, at the same address; returns when it listens. For the thread that called
   /// `start`. Errors: as `start`.
@@ -35,12 +36,12 @@ class Throwaway {
   const std::vector<std::string>& endpoints() const { return endpoints_; }
   /// The data directory of each.
   std::string directory(size_t node) const;
-  /// Nothing while all run; else which one ended, and the last line it wrote.
+  /// Nothing while all run that were not stopped; else which one ended, and the last line it wrote.
   Result<void> check() const;
 
-  /// User and system time of all so far.
+  /// User and system time so far of all that run.
   double cpu_seconds() const;
-  /// Resident memory of the first.
+  /// Resident memory of the first; 0 where it is stopped.
   double rss_mb() const;
 
  private:
@@ -54,7 +55,7 @@ class Throwaway {
   std::string peers_;
   std::vector<std::string> endpoints_;
   io::Lifeline lifeline_;
-  std::vector<io::Child> children_;
+  std::vector<std::optional<io::Child>> children_;  ///< Nothing: stopped.
 };
 
 /// User and system time of this process so far.
