@@ -146,6 +146,7 @@ class Cluster:
         if shutil.which("serf") is None:
             skip("the stock agent (package serf) is not installed")
         self.program, self.key = program, key
+        self.program_b = "serf"
         self.processes, self.ledgers = [], []
         self.dir = tempfile.mkdtemp(prefix="serf-interop-")
         self.net = self.free_net(number)
@@ -192,7 +193,7 @@ class Cluster:
         return Stock(self, "node-a", self.ip(11), *options, **more)
 
     def b(self, *options, **more):
-        return Stock(self, "node-b", self.ip(12), *options, **more)
+        return Stock(self, "node-b", self.ip(12), *options, program=self.program_b, **more)
 
     def ledger(self, join=(), name="ledger-1", host=21, **more):
         return Ledger(self, name, self.ip(host), [self.ip(h) + ":7946" for h in join], **more)
