@@ -64,7 +64,7 @@ def it_tells_its_whole_story():
     run = Run()
     code = run.finish()
     check(code == 0, f"exit {code}\n{run.said}")
-    sections = [int(number) for number in re.findall(r"\x1b\[1m(\d+)\. ", run.said)]
+    sections = [int(number) for number in re.findall(r"^(\d+)\. ", run.said, re.M)]
     check(sections == list(range(1, SECTIONS + 1)), f"{sections}")
     check("Done. Three nodes" in run.said, run.said)
     check(re.search(r"n\d led, and died in the middle", run.said), run.said)
