@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <future>
 #include <memory>
 #include <string>
@@ -44,7 +43,8 @@ TEST_CASE("what gRPC says is heard only when it aborts") {
     gpr_log(GPR_INFO, "so far so good");
     gpr_log(GPR_ERROR, "something is wrong");
     gpr_log(GPR_ERROR, "assertion failed: no_hope");
-    std::abort();
+    kill(getpid(), SIGABRT);  // As by somebody else, which has to end it as abort() does.
+    _exit(0);
   }
   close(ends[1]);
   std::string said(1000, '\0');
