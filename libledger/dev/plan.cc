@@ -107,10 +107,10 @@ std::string node_toml(const Place& place, const Plan& plan, size_t index) {
       "enable_fault_injection = true\n",
       quoted(plan.nodes[index]), quoted(place.data_directory(plan.nodes[index])),
       quoted(plan.rpc(index)), quoted(plan.gossip(index)), quoted(plan.http(index)));
-  const bool founder = index < plan.founders;
-  if (founder) text += fmt::format("bootstrap_expect = {}\n", plan.founders);
-  // Who founds alone is found by the others.
-  if (founder && plan.founders == 1) return text;
+  // The first alone founds, so it does not matter how many there are by then.
+  if (index == 0) text += fmt::format("bootstrap_expect = {}\n", plan.founders);
+  // Who founds a cluster of one is found by the others.
+  if (index == 0 && plan.founders == 1) return text;
   std::vector<std::string> others;
   for (size_t i = 0; i < plan.nodes.size(); ++i) {
     if (i != index) others.push_back(plan.gossip(i));

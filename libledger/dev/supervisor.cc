@@ -113,6 +113,7 @@ Result<void> Supervisor::prepare() {
 Ended Supervisor::run() {
   fleet_->tend();
   save();
+  if (!options_.wait) come_up();
   while (phase_ != Phase::stopping || fleet_->running() > 0) {
     std::vector<pollfd> all = sources();
     ::poll(all.data(), all.size(), patience_ms());
@@ -216,7 +217,6 @@ void Supervisor::see_to_start() {
   const bool all_ready = std::ranges::all_of(fleet_->members(), [](const auto& member) {
     return member->life.state() == State::ready || member->life.desired() != Desired::running;
   });
-  if (!options_.wait) return come_up();
   if (all_ready && !health_.begun()) health_.begin(healthy_, fleet_->plan().endpoints());
   if (all_ready && health_.is_healthy()) return come_up();
   if (!options_.patience || clock_.now() - began_ < *options_.patience) return;

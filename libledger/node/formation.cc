@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "book/book.h"
 #include "node/gossip_plan.h"
@@ -95,19 +96,21 @@ Result<std::optional<Formation>> form_by_gossip(const rpc::Introduction& self, s
     if (contact.answer && contact.answer->name != contact.name) contact.answer.reset();
   }
   if (const auto peer = TRY(find_cluster(contacts))) return entering(self, *peer);
-  if (expect == 0 || contacts.size() + 1 != expect) return std::nullopt;
+  if (expect == 0 || contacts.size() + 1 < expect) return std::nullopt;
+  const auto told = [](const Contact& one) { return one.answer && one.answer->expects; };
+  const bool several_told = std::ranges::any_of(contacts, told);
+  if (several_told && contacts.size() + 1 > expect) return std::nullopt;
   std::vector<raft::Member> founders = {
       {self.member, raft::Standing::voter, self.name, self.address}};
+  std::set<MemberId> ids = {self.member};
+  std::ranges::sort(contacts, {}, &Contact::name);
   for (const Contact& contact : contacts) {
-    if (!contact.answer) return std::nullopt;
-    if (contact.answer->expects && contact.name < self.name) return std::nullopt;
-    founders.push_back(
-        {contact.answer->member, raft::Standing::voter, contact.name, contact.answer->address});
-  }
-  // A copied directory: the operator has to say which of the two is meant.
-  std::ranges::sort(founders, {}, &raft::Member::id);
-  if (std::ranges::adjacent_find(founders, {}, &raft::Member::id) != founders.end()) {
-    return std::nullopt;
+    if (!contact.answer || (told(contact) && contact.name < self.name)) return std::nullopt;
+    const MemberId id = contact.answer->member;
+    // A copied directory: the operator has to say which of the two is meant.
+    if (!ids.insert(id).second) return std::nullopt;
+    if (founders.size() == expect) continue;
+    founders.push_back({id, raft::Standing::voter, contact.name, contact.answer->address});
   }
   return founding_with(std::move(founders));
 }

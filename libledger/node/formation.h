@@ -49,13 +49,15 @@ std::vector<Contact> contacts_by_gossip(const rpc::Introduction& self,
 
 /// The same as `form` for contacts that gossip has found, where nobody knows who will come.
 ///
-/// With `expect` of N a cluster is founded once exactly N nodes are there, ourselves included, and
-/// each has answered that it belongs to none. Of those that were told a number the first by name
-/// founds; all N are its voters. A node that answers by another name than gossip gives it has not
-/// answered.
+/// With `expect` of N a cluster is founded once N nodes are there, ourselves included, and each
+/// that is there has answered that it belongs to none. A node that answers by another name than
+/// gossip gives it has not answered.
 ///
-/// Two nodes found two clusters only if more than N are started and at that moment each of them
-/// sees another N: the operator's N says how many there are.
+/// Where we alone were told a number, more than N may be there: we found with the first of the
+/// others by name, and the rest joins. Only we ever found, so there is one cluster whoever sees
+/// whom. Where several were told, the first of them by name founds, with exactly N there: two of
+/// them found two clusters only if more than N nodes are started and at that moment each of them
+/// sees another N.
 ///
 /// Errors: `cluster_id_mismatch`.
 Result<std::optional<Formation>> form_by_gossip(const rpc::Introduction& self, size_t expect,

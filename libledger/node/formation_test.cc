@@ -110,7 +110,24 @@ TEST_CASE("by gossip the first of those that were told a number founds, with all
   CHECK(formation->founders.members == std::vector{voter(n3), voter(n2), voter(n1)});
 }
 
-TEST_CASE("by gossip nobody founds before all are there and have answered, or when more are") {
+TEST_CASE("by gossip who alone was told a number leaves out whom it does not need") {
+  const auto n2 = who("n2", 2), n1 = who("n1", 1, false), n3 = who("n3", 3, false),
+             n4 = who("n4", 4, false);
+  const auto formation =
+      node::form_by_gossip(n2, 3, {answers(n4), answers(n3), answers(n1)}).value();
+  REQUIRE(formation);
+  CHECK(formation->founders.members == std::vector{voter(n1), voter(n2), voter(n3)});
+  // One that is not needed may still know of a cluster.
+  CHECK_FALSE(node::form_by_gossip(n2, 3, {answers(n1), answers(n3), silent("n4")}).value());
+  const auto known = of_cluster(n4, {voter(n4)});
+  CHECK(node::form_by_gossip(n2, 3, {answers(n1), answers(n3), answers(known)}).value()->way ==
+        Formation::Way::join);
+  CHECK_FALSE(node::form_by_gossip(n2, 5, {answers(n1), answers(n3), answers(n4)}).value());
+}
+
+TEST_CASE(
+    "by gossip none of several that were told a number founds before all are there and have "
+    "answered, or when more are") {
   const auto n1 = who("n1", 1), n2 = who("n2", 2), n3 = who("n3", 3), n4 = who("n4", 4);
   CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2)}).value());
   CHECK_FALSE(node::form_by_gossip(n1, 3, {answers(n2), silent("n3")}).value());

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """`ledgerctl dev`: a cluster in one command, its nodes by name and by role, and what it leaves."""
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 import urllib.request
@@ -130,6 +132,22 @@ def a_cluster_grows_and_never_shrinks_by_itself():
         home.up()
         check(len(home.nodes()) == 5, "five stay five")
         check(home.run("log", "read", "--values", "--stale") == "one\n", "data")
+
+
+def a_cluster_that_grows_before_it_is_founded_is_one_cluster():
+    with Home() as home:
+        # n3 can't start before the others have come, so the first three alone found nothing.
+        data = home.directory() / "nodes/n3/data"
+        data.mkdir(parents=True)
+        with open(data / "lock", "w+") as lock:
+            held = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+            fcntl.fcntl(lock, fcntl.F_OFD_SETLK, held)
+            home.up("--no-wait")
+            until(lambda: home.nodes()["n3"]["state"] == "exited", "n3 could not start")
+            home.failed(1, "not_ready", "dev", "up", "--nodes", "5")
+        home.run("dev", "start", "n3")
+        home.run("health", "--wait", "--nodes", "5", "-t", "60s")
+        check([m["voter"] for m in home.json("member", "list")] == [True] * 5, "voters")
 
 
 def a_node_that_crashes_is_started_again_until_it_is_too_much():
@@ -328,6 +346,7 @@ def main():
     for test in (a_cluster_is_one_command_and_twice_is_once,
                  nodes_are_stopped_started_killed_and_paused_by_name_and_role,
                  a_cluster_grows_and_never_shrinks_by_itself,
+                 a_cluster_that_grows_before_it_is_founded_is_one_cluster,
                  a_node_that_crashes_is_started_again_until_it_is_too_much,
                  a_failed_start_names_the_node_and_leaves_nothing,
                  without_a_flag_the_only_running_cluster_is_meant,
