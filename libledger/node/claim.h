@@ -9,7 +9,7 @@
 #include "io/disk.h"
 #include "node/formation.h"
 #include "node/identity.h"
-#include "node/process.h"
+#include "node/start_options.h"
 
 namespace ledger::node {
 

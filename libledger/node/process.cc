@@ -8,7 +8,6 @@
 #include <mutex>
 #include <thread>
 
-#include "base/node_name.h"
 #include "io/directory_lock.h"
 #include "io/posix_disk.h"
 #include "io/system_clock.h"
@@ -16,7 +15,9 @@
 #include "log/log.h"
 #include "log/mend.h"
 #include "node/claim.h"
+#include "node/cuts_file.h"
 #include "node/formation.h"
+#include "node/found_damage.h"
 #include "node/gossip.h"
 #include "node/http_port.h"
 #include "node/identity.h"
@@ -24,11 +25,10 @@
 #include "node/manager.h"
 #include "node/mending.h"
 #include "node/node.h"
+#include "node/readiness.h"
 #include "node/search.h"
 #include "node/signals.h"
 #include "node/watched_log.h"
-#include "rpc/address.h"
-#include "rpc/client.h"
 #include "rpc/server.h"
 
 namespace ledger::node {
@@ -36,9 +36,6 @@ namespace {
 
 /// How often the others are asked who they are, while there is no cluster.
 constexpr Duration ask_peers_again = std::chrono::milliseconds(100);
-
-/// How long the page for people waits for what other members say of themselves.
-constexpr Duration page_patience = std::chrono::seconds(1);
 
 /// A healthy follower takes over in milliseconds; with a sick one there is no use in waiting.
 constexpr Duration hand_over_patience = std::chrono::milliseconds(500);
@@ -71,7 +68,6 @@ class Process {
   const std::optional<Listeners>& begins_again_at() const { return begins_again_at_; }
 
  private:
-  Result<void> check_options() const;
   /// Errors about the log, with the name of its directory.
   template <class T>
   Result<T> located(Result<T> result) const {
@@ -89,11 +85,9 @@ class Process {
   Result<bool> mend();
   Result<void> open_log();
   void found_damage(const Error& error);
-  std::optional<Error> damage() const;
   Result<int> end_for_damage(const Error& damage);
   Self self() const;
   void start_node();
-  void observe_node();
   Result<int> end_of_node();
   void stop();
   rpc::Introduction introduction() const;
@@ -104,10 +98,11 @@ class Process {
             .gossip = gossip_ ? gossip_->address() : std::string()};
   }
   void reload();
-  Result<void> read_cuts();
 
   const StartOptions options_;
   Journal journal_;
+  const std::function<void(Level, std::string_view)> tell_ =
+      [this](Level level, std::string_view text) { journal_.say(level, text); };
   uint64_t& repairs_;  ///< Changes only while the http port says why there are no metrics.
   io::SystemClock clock_;
   io::SystemRandom random_;
@@ -123,6 +118,7 @@ class Process {
   std::unique_ptr<log::Log> log_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<HttpPort> http_;  ///< Looks at the node, so it goes before it.
+  std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<Joiner> joiner_;  ///< None where gossip speaks for us.
   std::vector<Contact> contacts_;   ///< The others of `--peers`, or those that gossip found.
 
@@ -133,21 +129,20 @@ class Process {
   Result<void> ended_;                  ///< How the node's loop ended; written before `finish`.
   std::atomic<bool> node_ended_ = false;
 
-  mutable std::mutex damage_mutex_;
-  std::optional<Error> damage_;  ///< The first that a reader met.
-  bool told_alone_ = false;      ///< Of it, that nobody can help.
+  FoundDamage damage_;
+  bool told_alone_ = false;  ///< Of it, that nobody can help.
   std::optional<Listeners> begins_again_at_;
 };
 
 Result<bool> Process::start(const Listening& listening) {
-  TRY(check_options());
+  TRY(check(options_));
   disk_ = TRY(io::PosixDisk::make_at(options_.data_dir));
   lock_ = TRY(io::DirectoryLock::take(options_.data_dir, clock_.wall()));
   Claim claim = TRY(located(node::claim(*disk_, random_, options_)));
   identity_ = std::move(claim.identity);
   contacts_ = std::move(claim.contacts);
   if (!claim.note.empty()) journal_.info(claim.note);
-  if (const Result<void> read = read_cuts(); !read) journal_.error(read.error().message);
+  if (options_.fault_injection) read_cuts(*disk_, cuts_, journal_);
   TRY(listen());
   TRY(open_gossip());
   listening(listeners());
@@ -156,32 +151,12 @@ Result<bool> Process::start(const Listening& listening) {
     if (!options_.alone()) manager_.tell("READY=1");
     if (!TRY(find_cluster())) return false;
   }
-  http_->set_why_not("recovers the log");
+  readiness_->set_why_not("recovers the log");
   if (!TRY(located(open_or_mend()))) return false;
   start_node();
-  observe_node();
+  readiness_->observe(*node_, gossip_.get(), repairs_);
   manager_.tell("READY=1");
   return true;
-}
-
-Result<void> Process::check_options() const {
-  if (!options_.name.empty() && !valid_node_name(options_.name)) {
-    return fail(Code::invalid_value, fmt::format("--name: '{}' is not a node name", options_.name),
-                "[a-z0-9][a-z0-9-]{0,31}, and not leader, followers, any-follower or all");
-  }
-  if (options_.segment_bytes < log::segment_bytes_min) {
-    return fail(Code::invalid_value,
-                fmt::format("--segment-bytes: {} is too small", options_.segment_bytes),
-                "at least 2MiB");
-  }
-  for (const auto& [flag, text] :
-       {std::pair("--listen", &options_.listen), {"--http", &options_.http}}) {
-    if (rpc::is_loopback(TRY(rpc::parse_address(*text)))) continue;
-    return fail(Code::usage, fmt::format("{}: {} is not a loopback address", flag, *text),
-                "without TLS a node listens on loopback only, such as 127.0.0.1:17400");
-  }
-  if (options_.gossip) TRY(check(*options_.gossip));
-  return {};
 }
 
 Id Process::new_id() {
@@ -198,6 +173,7 @@ Result<void> Process::listen() {
                                        .ids = [this] { return new_id(); },
                                        .introduce = [this] { return introduction(); }}));
   http_ = TRY(HttpPort::start(options_.http, clock_, "starting"));
+  readiness_ = std::make_unique<Readiness>(*server_, *http_, manager_, journal_);
   introduction_ = {.name = identity_.name,
                    .member = identity_.member,
                    .address = address(),
@@ -212,10 +188,9 @@ Result<void> Process::listen() {
 Result<void> Process::open_gossip() {
   if (!options_.gossip) return {};
   const rpc::Introduction self = introduction();
-  const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   gossip_ = TRY(Gossip::open(*options_.gossip,
                              {self.name, self.member, self.cluster, self.address, self.version},
-                             *disk_, clock_, random_, cuts_, tell));
+                             *disk_, clock_, random_, cuts_, tell_));
   gossip_->start();
   server_->attach_gossip(*gossip_);
   return {};
@@ -244,10 +219,9 @@ Result<bool> Process::find_cluster() {
     TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
     return true;
   }
-  Search search(contacts_, gossip_.get(), options_.bootstrap_expect, cuts_,
-                [this](Level level, std::string_view text) { journal_.say(level, text); });
+  Search search(contacts_, gossip_.get(), options_.bootstrap_expect, cuts_, tell_);
   journal_.info(search.waits_for());
-  http_->set_why_not("waits for a cluster");
+  readiness_->set_why_not("waits for a cluster");
   for (;;) {
     const std::optional<Formation> formation = TRY(search.ask(introduction()));
     contacts_ = search.contacts();
@@ -317,17 +291,11 @@ void Process::start_node() {
     contacts.push_back(
         {contact.answer->member, raft::Standing::voter, contact.name, contact.address});
   }
-  const auto tell = [this](Level level, std::string_view text) { journal_.say(level, text); };
   node_ = std::make_unique<Node>(
       self(), *log_, raft::make_engine(identity_.member, engine_settings, random_.number()), clock_,
       cuts_, std::move(contacts),
-      Node::Hooks{.tell = tell,
-                  .ready =
-                      [this](bool ready) {
-                        server_->set_ready(ready);
-                        http_->set_ready(ready);
-                        journal_.info(ready ? "ready" : "not ready");
-                      },
+      Node::Hooks{.tell = tell_,
+                  .ready = [this](bool ready) { readiness_->set(ready); },
                   .done =
                       [this](Result<void> ended) {
                         ended_ = located(std::move(ended));
@@ -344,40 +312,10 @@ void Process::start_node() {
   }
   // By gossip the leader learns of us, and where we are.
   if (!gossip_ || !options_.peers.empty()) {
-    joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell);
+    joiner_ = std::make_unique<Joiner>(*node_, introduction(), std::move(addresses), tell_);
   }
   journal_.info(fmt::format("{} listens on {}, http on {}", identity_.name, server_->address(),
                             http_->address()));
-}
-
-/// From now on the http port says what the node is like; for its page also what the others are.
-void Process::observe_node() {
-  const auto others = [client = std::shared_ptr<rpc::Client>()](
-                          const std::vector<std::string>& addresses) mutable {
-    if (!client) {
-      const rpc::ClientOptions options{.endpoints = addresses,
-                                       .patience = {rpc::Patience::Kind::progress, page_patience},
-                                       .verbose = {}};
-      Result<std::unique_ptr<rpc::Client>> made = rpc::Client::create(options);
-      if (!made)
-        return std::vector<Result<rpc::NodeStatus>>(addresses.size(), tl::unexpected(made.error()));
-      client = *std::move(made);
-    }
-    return client->statuses_of(addresses);
-  };
-  http_->attach({.ask = [this](rpc::Reply<Metrics> reply) { node_->metrics(std::move(reply)); },
-                 .others = others,
-                 .complete =
-                     [this](Metrics& metrics) {
-                       metrics.replays = server_->replays();
-                       metrics.repairs = repairs_;
-                       if (gossip_) metrics.count(*gossip_->members());
-                     },
-                 .looked =
-                     [this](const rpc::NodeStatus& status) {
-                       manager_.reassure(fmt::format("{} term {}, applied {}", status.role,
-                                                     status.term.value, status.applied.value));
-                     }});
 }
 
 Self Process::self() const {
@@ -405,9 +343,7 @@ Result<bool> Process::open_or_mend() {
       return tl::unexpected(opened.error());
     }
   }
-  const auto hooks = Mending::Hooks{
-      .tell = [this](Level level, std::string_view text) { journal_.say(level, text); },
-      .done = [this] { signals_.finish(); }};
+  const Mending::Hooks hooks = {.tell = tell_, .done = [this] { signals_.finish(); }};
   mending_ = TRY(Mending::begin(*disk_, random_, clock_, options_.segment_bytes, self(), cuts_,
                                 contacts_, hooks));
   if (mending_->alone()) {
@@ -422,7 +358,7 @@ Result<bool> Process::open_or_mend() {
 
 /// Answers as one that mends, until the log is whole. False: a signal came first.
 Result<bool> Process::mend() {
-  http_->set_why_not("mends its log");
+  readiness_->set_why_not("mends its log");
   server_->attach(*mending_);
   server_->attach_peer(*mending_);
   manager_.tell("READY=1\nSTATUS=mending its log");
@@ -447,17 +383,7 @@ Result<bool> Process::mend() {
 
 /// Any thread. Whoever reads is told by himself that he can't.
 void Process::found_damage(const Error& error) {
-  {
-    const std::lock_guard lock(damage_mutex_);
-    if (damage_) return;
-    damage_ = located(Result<void>(tl::unexpected(error))).error();
-  }
-  signals_.finish();
-}
-
-std::optional<Error> Process::damage() const {
-  const std::lock_guard lock(damage_mutex_);
-  return damage_;
+  if (damage_.note(located(Result<void>(tl::unexpected(error))).error())) signals_.finish();
 }
 
 /// Peers may have what we can't read: the run ends in good order, and a new one begins by mending.
@@ -495,7 +421,7 @@ Result<int> Process::wait() {
       continue;
     }
     if (number == SIGTERM || number == SIGINT) break;
-    const std::optional<Error> damage = this->damage();
+    const std::optional<Error> damage = damage_.first();
     if (damage && !node_->alone()) return end_for_damage(*damage);
     if (node_ended_) return end_of_node();
     if (damage && !std::exchange(told_alone_, true)) {
@@ -527,8 +453,7 @@ Result<int> Process::wait() {
 void Process::stop() {
   if (joiner_) joiner_->stop();
   if (gossip_) gossip_->stop();
-  http_->stop();
-  server_->set_ready(false);
+  readiness_->stop();
   node_->hand_over(std::min<Duration>(hand_over_patience, options_.stop_timeout / 4));
   node_->disconnect();
   // Who still waits can't be answered otherwise, and would hold up the server.
@@ -539,23 +464,12 @@ void Process::stop() {
 /// What SIGHUP asks for. Whoever sent it may wait until it is done.
 void Process::reload() {
   manager_.tell("RELOADING=1");
-  if (!options_.fault_injection) journal_.info("SIGHUP: nothing to read again");
-  if (const Result<void> read = read_cuts(); !read) {
-    journal_.error(read.error().message + ": what was cut stays so");
+  if (options_.fault_injection) {
+    read_cuts(*disk_, cuts_, journal_);
+  } else {
+    journal_.info("SIGHUP: nothing to read again");
   }
   manager_.tell("READY=1");
-}
-
-Result<void> Process::read_cuts() {
-  if (!options_.fault_injection) return {};
-  constexpr size_t bytes_max = 64 << 10;
-  Result<std::string> text = io::read_file(*disk_, "faults", bytes_max);
-  if (!text && text.error().code == Code::no_such_file) text = "";
-  const std::string lines = TRY(std::move(text));
-  Cuts::Named cuts = TRY(Cuts::parse(lines));
-  if (!cuts.empty()) journal_.warning(fmt::format("cut off from {} on purpose", cuts.size()));
-  cuts_.set(std::move(cuts));
-  return {};
 }
 
 }  // namespace

@@ -2,45 +2,12 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "base/result.h"
-#include "base/types.h"
-#include "node/gossip_options.h"
-#include "node/journal.h"
+#include "node/start_options.h"
 
 namespace ledger::node {
-
-struct StartOptions {
-  std::string data_dir;
-  std::string name;                        ///< Empty: what the directory says, else the host's.
-  std::string listen = "127.0.0.1:17400";  ///< Of the rpc service.
-  std::string http = "127.0.0.1:17402";    ///< Metrics, probes, and a page for people.
-  bool bootstrap = false;                  ///< Found a cluster of one in an empty directory.
-  /// With peers: found one together with so many of them; 0: join theirs.
-  size_t bootstrap_expect = 0;
-  /// Name and rpc address of all first members, this node too; the same on each. Empty: none.
-  std::vector<std::pair<std::string, std::string>> peers = {};
-  /// How it gossips, if it does. Without peers it finds its cluster by that: with
-  /// `bootstrap_expect` it founds one together with so many that it sees, else it joins theirs.
-  std::optional<GossipOptions> gossip = {};
-  std::string advertise = {};  ///< Host that others reach us by; empty: that of `listen`.
-  uint64_t segment_bytes = 64 << 20;
-  bool reflection = true;
-  Duration stop_timeout = std::chrono::seconds(8);
-  Level log_level = Level::info;
-  std::optional<LogFormat> log_format;
-  /// Obey the file `faults` in the directory: who this node is cut off from (cuts.h). For tests.
-  bool fault_injection = false;
-  std::string version;  ///< Of the program, for those who ask.
-
-  /// It founds a cluster by itself.
-  bool alone() const { return bootstrap || bootstrap_expect == 1; }
-  bool joins_by_gossip() const { return gossip && !gossip->join.empty(); }
-};
 
 /// HOST:PORT of each listener, with the ports that were chosen.
 struct Listeners {
