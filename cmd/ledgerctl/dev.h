@@ -25,7 +25,7 @@ struct DevNode {
   std::optional<Error> error;
 };
 
-/// Asks all that run, for a second at most.
+/// Asks all that run, for a second at most, or as long as LEDGERCTL_TIMEOUT says.
 std::vector<DevNode> ask_nodes(const Context& context, const dev::ClusterState& state);
 /// Rows of `dev status`, as JSON Lines or as a table, for these nodes.
 Result<void> print_nodes(Context& context, const dev::Place& place,
@@ -33,6 +33,9 @@ Result<void> print_nodes(Context& context, const dev::Place& place,
 /// The same as JSON for a command that changed them, else their names.
 Result<void> print_changed(Context& context, const dev::Place& place,
                            const dev::ClusterState& state, const std::vector<std::string>& names);
+
+/// What a word that names no node comes to: `no_such_node`.
+Error no_such_node(const std::string& word, const std::vector<std::string>& nodes);
 
 /// The names of nodes that words such as `n2`, `leader`, `followers`, `any-follower`, `all` mean
 /// now, each once. Errors: `no_such_node`, `no_leader`, `cluster_stopped`.

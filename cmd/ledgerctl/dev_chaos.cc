@@ -98,6 +98,7 @@ Outcome heal(Context& context) {
       place, {.kind = dev::Request::Kind::heal,
               .patience = context.settings.timeout(Deadline::ordinary).value_or(Duration(0))}));
   TRY(print_changed(context, place, state, names));
+  if (names.empty()) context.report.note("no node is cut off, and none stands still");
   return 0;
 }
 

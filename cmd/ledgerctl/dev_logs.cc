@@ -105,8 +105,7 @@ Outcome logs(Context& context) {
   std::vector<std::string> nodes = context.args.arguments();
   for (const std::string& node : nodes) {
     if (std::ranges::find(seen.plan.nodes, node) != seen.plan.nodes.end()) continue;
-    return fail(Code::no_such_node, fmt::format("no node '{}'", escaped(node, Escape::line)),
-                "ledgerctl dev status lists them");
+    return tl::unexpected<Error>(no_such_node(node, seen.plan.nodes));
   }
   if (nodes.empty()) nodes = seen.plan.nodes;
   Printer printer(context, nodes);

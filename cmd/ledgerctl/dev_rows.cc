@@ -14,6 +14,14 @@ namespace {
 
 constexpr Duration ask_patience = std::chrono::seconds(1);
 
+/// How long rows wait for nodes: a second, or as long as LEDGERCTL_TIMEOUT says. One that hangs
+/// must not hold up a command that has done its work.
+Duration ask_limit(const Settings& settings) {
+  Duration usual = settings.timeout_ordinary.value_or(ask_patience);
+  if (usual == Duration(0)) usual = ask_patience;  // None at all would be for ever.
+  return std::min(settings.timeout(Deadline::ordinary).value_or(usual), usual);
+}
+
 Duration uptime(const dev::NodeState& state) {
   if (!state.process) return Duration(0);
   return Duration(std::max<int64_t>(io::SystemClock().wall().ns - state.started.ns, 0));
@@ -51,7 +59,7 @@ std::string node_json(const std::string& cluster, const DevNode& node) {
       .add("term", status ? std::optional(status->term) : std::nullopt)
       .add("applied", status ? std::optional(status->applied) : std::nullopt)
       .add("rpc", state.rpc)
-      .add_json("gossip", "null")
+      .add("gossip", state.gossip)
       .add("http", state.http)
       .add("restarts", state.restarts)
       .add("uptime_ms",
@@ -111,10 +119,9 @@ std::vector<DevNode> ask_nodes(const Context& context, const dev::ClusterState& 
     if (answers(node)) addresses.push_back(node.rpc);
   }
   if (addresses.empty()) return nodes;
-  const Duration limit =
-      std::min(context.settings.timeout(Deadline::ordinary).value_or(ask_patience), ask_patience);
-  const auto client = rpc::Client::create(
-      {.endpoints = addresses, .patience = {rpc::Patience::Kind::whole, limit}});
+  const auto client =
+      rpc::Client::create({.endpoints = addresses,
+                           .patience = {rpc::Patience::Kind::whole, ask_limit(context.settings)}});
   if (!client) return nodes;
   std::vector<Result<rpc::NodeStatus>> statuses = (*client)->statuses_of(addresses);
   size_t at = 0;
@@ -158,6 +165,12 @@ Result<void> print_changed(Context& context, const dev::Place& place,
   return {};
 }
 
+Error no_such_node(const std::string& word, const std::vector<std::string>& nodes) {
+  return {
+      Code::no_such_node, fmt::format("no node '{}'", escaped(word, Escape::line)),
+      fmt::format("there {} {}", nodes.size() == 1 ? "is only" : "are", fmt::join(nodes, ", "))};
+}
+
 Checked<std::vector<std::string>> resolve_nodes(Context& context, const dev::Place& place,
                                                 const std::vector<std::string>& words) {
   const dev::Seen seen = TRY(dev::see(place));
@@ -196,12 +209,7 @@ Checked<std::vector<std::string>> resolve_nodes(Context& context, const dev::Pla
     } else if (seen.state.find(word)) {
       add(word);
     } else {
-      std::vector<std::string> known;
-      for (const dev::NodeState& node : seen.state.nodes) known.push_back(node.name);
-      const std::optional<std::string> near = nearest(word, known);
-      return fail(Code::no_such_node, fmt::format("no node '{}'", escaped(word, Escape::line)),
-                  near ? fmt::format("did you mean '{}'?", *near)
-                       : std::string("ledgerctl dev status lists them"));
+      return tl::unexpected<Error>(no_such_node(word, seen.plan.nodes));
     }
   }
   return names;

@@ -30,12 +30,18 @@ void write_all(int descriptor, std::string_view text) {
 
 }  // namespace
 
-void note_ready(Context& context, const dev::Place& place, const dev::Plan& plan, Duration took) {
-  context.report.note(
-      fmt::format("cluster {} is ready at {} ({})", place.name(), plan.rpc(0), seconds_text(took)));
+void note_ready(Context& context, const dev::Place& place, const dev::Plan& plan,
+                std::optional<Duration> took) {
+  // Another one may run beside it.
+  const std::string program =
+      place.name() == "default" ? "ledgerctl" : "ledgerctl --dev " + place.name();
+  context.report.note(took ? fmt::format("cluster {} is ready at {} ({})", place.name(),
+                                         plan.rpc(0), seconds_text(*took))
+                           : fmt::format("cluster {} begins at {}", place.name(), plan.rpc(0)));
   context.report.note(fmt::format("status page http://{}/", plan.http(0)));
-  context.report.note("try: ledgerctl log append hello");
-  context.report.note("try: ledgerctl dev status");
+  context.report.note(
+      fmt::format("try: {} {}", program, took ? "log append hello" : "health --wait"));
+  context.report.note(fmt::format("try: {} dev status", program));
 }
 
 // ---- The terminal. ----
@@ -72,7 +78,7 @@ bool TerminalScreen::wants_logs() {
   return ::poll(&errors, 1, 0) > 0;
 }
 
-void TerminalScreen::ready(const dev::ClusterState& state, Duration took) {
+void TerminalScreen::ready(const dev::ClusterState& state, std::optional<Duration> took) {
   ready_ = true;
   Result<void> printed = print_nodes(context_, place_, ask_nodes(context_, state));
   if (printed) printed = context_.out.flush();
@@ -101,9 +107,9 @@ void VerdictScreen::tell(const std::string& line) {
   pipe_ = -1;
 }
 
-void VerdictScreen::ready(const dev::ClusterState&, Duration took) {
-  say(fmt::format("ready ({})", seconds_text(took)));
-  tell(json::Object().add("took_ns", took.count()).text());
+void VerdictScreen::ready(const dev::ClusterState&, std::optional<Duration> took) {
+  say(took ? fmt::format("ready ({})", seconds_text(*took)) : "begun");
+  tell(json::Object().add("took_ns", took ? std::optional(took->count()) : std::nullopt).text());
 }
 
 void VerdictScreen::failed(const dev::Ended& ended) {
@@ -137,7 +143,7 @@ std::optional<Verdict> VerdictReader::verdict() const {
   for (const json::Member& member : *members) {
     const auto number = [&] { return std::stoll(std::string(member.value.text)); };
     if (member.name == "took_ns") {
-      verdict.took = Duration(number());
+      if (member.value.text != "null") verdict.took = Duration(number());
       return verdict;
     }
     if (member.name == "signal") ended.signal = static_cast<int>(number());

@@ -10,8 +10,9 @@
 
 namespace ledger::cli {
 
-/// What is said once a cluster is ready, and what to try then.
-void note_ready(Context& context, const dev::Place& place, const dev::Plan& plan, Duration took);
+/// What is said once a cluster is ready, or, without a time, has begun; and what to try then.
+void note_ready(Context& context, const dev::Place& place, const dev::Plan& plan,
+                std::optional<Duration> took);
 
 /// The foreground: the table on stdout, then logs with a prefix on stderr.
 class TerminalScreen final : public dev::Screen {
@@ -21,7 +22,7 @@ class TerminalScreen final : public dev::Screen {
   void say(const std::string& line) override;
   void show(size_t index, const std::string& node, const std::vector<std::string>& lines) override;
   bool wants_logs() override;
-  void ready(const dev::ClusterState& state, Duration took) override;
+  void ready(const dev::ClusterState& state, std::optional<Duration> took) override;
   void kept(const dev::Ended& ended) override;
 
   /// Why the table could not be printed, if it could not.
@@ -38,8 +39,8 @@ class TerminalScreen final : public dev::Screen {
 
 /// What a detached supervisor tells the one who started it, once.
 struct Verdict {
-  std::optional<dev::Ended> ended;  ///< Nothing: it is ready.
-  Duration took;
+  std::optional<dev::Ended> ended;  ///< Nothing: it is ready, or has begun and nobody waits.
+  std::optional<Duration> took;     ///< Until it was ready.
 };
 
 /// In the supervisor: its own words go to its stderr, which is its log.
@@ -50,7 +51,7 @@ class VerdictScreen final : public dev::Screen {
   void say(const std::string& line) override;
   void show(size_t, const std::string&, const std::vector<std::string>&) override {}
   bool wants_logs() override { return false; }
-  void ready(const dev::ClusterState& state, Duration took) override;
+  void ready(const dev::ClusterState& state, std::optional<Duration> took) override;
   void kept(const dev::Ended& ended) override { failed(ended); }
   void failed(const dev::Ended& ended);
 

@@ -125,14 +125,29 @@ Checked<void> wait_for_health(Context& context, const dev::Plan& plan) {
   }
 }
 
+/// Of what is asked, what only a start could give.
+Checked<void> check_running(Context& context, const dev::Place& place, const dev::Plan& plan,
+                            const dev::UpOptions& options) {
+  TRY(dev::check_asked(place, plan, options));
+  if (!options.node_flags.empty() && options.node_flags != plan.node_flags) {
+    return fail(Code::usage,
+                fmt::format("the nodes of cluster '{}' run with other flags", place.name()),
+                fmt::format("'ledgerctl --dev {} dev down' first", place.name()));
+  }
+  for (const char* flag : {"--restart", "--fail-fast", "--ephemeral"}) {
+    if (context.args.has(flag)) {
+      context.report.note(fmt::format("{} has no effect on a cluster that runs", flag));
+    }
+  }
+  return {};
+}
+
 Attempt join_running(Context& context, const dev::Place& place, const dev::UpOptions& options) {
   if (!TRY(answers(place))) return std::nullopt;
   dev::Seen seen = TRY(dev::see(place));
   if (!seen.runs) return std::nullopt;
-  const size_t count = seen.plan.nodes.size();
-  if (options.nodes && *options.nodes != count) {
-    // The same refusals as for a cluster that rests; ports are looked at by the supervisor.
-    if (*options.nodes < count) TRY(dev::planned(place, seen.plan, options));
+  TRY(check_running(context, place, seen.plan, options));
+  if (options.nodes && *options.nodes != seen.plan.nodes.size()) {
     TRY(dev::ask(place, {.kind = dev::Request::Kind::grow,
                          .count = *options.nodes,
                          .patience = options.patience.value_or(Duration(0))}));

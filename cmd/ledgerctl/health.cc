@@ -36,6 +36,16 @@ struct Wanted {
   uint64_t lag_max = 1000;
 };
 
+/// `n3 does not answer (refused)`
+std::string silence(const Roster::One& one) {
+  const Error& error = one.status.error();
+  std::string_view why = error.message;
+  if (why.starts_with(one.member.address + " ")) why.remove_prefix(one.member.address.size() + 1);
+  if (error.code == Code::timeout) return fmt::format("{} {}", one.member.name, why);
+  if (why == "no answer") return one.member.name + " does not answer";
+  return fmt::format("{} does not answer ({})", one.member.name, why);
+}
+
 void judge_member(Health& health, const Roster& roster, const Roster::One& one,
                   const Roster::One* leader, const Wanted& wanted) {
   const std::string& name = one.member.name;
@@ -43,10 +53,7 @@ void judge_member(Health& health, const Roster& roster, const Roster::One& one,
   if (!one.status) {
     if (!voter) return;  // Nothing hangs on it.
     health.down.push_back(name);
-    std::string_view why = one.status.error().message;
-    if (why.starts_with(one.member.address + " ")) why.remove_prefix(one.member.address.size() + 1);
-    health.reasons.push_back(
-        {"member_down", name, fmt::format("{} does not answer ({})", name, why)});
+    health.reasons.push_back({"member_down", name, silence(one)});
     return;
   }
   if (!one.status->mending.empty()) {

@@ -237,7 +237,7 @@ void Supervisor::come_up() {
   phase_ = Phase::up;
   came_up_ = true;
   save();
-  screen_.ready(state(), clock_.now() - began_);
+  screen_.ready(state(), options_.wait ? std::optional(clock_.now() - began_) : std::nullopt);
 }
 
 void Supervisor::fail_start(Error error, const Member* guilty) {
@@ -340,6 +340,21 @@ void Supervisor::save() {
 
 }  // namespace
 
+Result<void> check_asked(const Place& place, const Plan& plan, const UpOptions& options) {
+  if (options.base_port && *options.base_port != plan.base_port) {
+    return fail(Code::usage,
+                fmt::format("cluster '{}' has its ports from {} on", place.name(), plan.base_port),
+                "leave --base-port out, or begin anew with 'ledgerctl dev rm --yes'");
+  }
+  if (options.nodes && *options.nodes < plan.nodes.size()) {
+    return fail(Code::shrink_refused,
+                fmt::format("cluster has {} nodes, {} asked", plan.nodes.size(), *options.nodes),
+                fmt::format("'ledgerctl member leave {0} --yes', then 'ledgerctl dev stop {0}'",
+                            plan.nodes.back()));
+  }
+  return {};
+}
+
 Result<Plan> planned(const Place& place, const std::optional<Plan>& before,
                      const UpOptions& options) {
   if (!before) {
@@ -360,18 +375,8 @@ Result<Plan> planned(const Place& place, const std::optional<Plan>& before,
     TRY(choose_ports(plan, others));
     return plan;
   }
+  TRY(check_asked(place, *before, options));
   Plan plan = *before;
-  if (options.base_port && *options.base_port != plan.base_port) {
-    return fail(Code::usage,
-                fmt::format("cluster '{}' has its ports from {} on", place.name(), plan.base_port),
-                "leave --base-port out, or begin anew with 'ledgerctl dev rm --yes'");
-  }
-  if (options.nodes && *options.nodes < plan.nodes.size()) {
-    return fail(Code::shrink_refused,
-                fmt::format("cluster has {} nodes, {} asked", plan.nodes.size(), *options.nodes),
-                fmt::format("'ledgerctl member leave {0} --yes', then 'ledgerctl dev stop {0}'",
-                            plan.nodes.back()));
-  }
   if (options.nodes) plan.grow(*options.nodes);
   if (!options.node_flags.empty()) plan.node_flags = options.node_flags;
   TRY(check_ports(plan, 0));

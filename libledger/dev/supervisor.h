@@ -48,8 +48,8 @@ class Screen {
                     const std::vector<std::string>& lines) = 0;
   /// Whether `show` is to be called, and can be now.
   virtual bool wants_logs() = 0;
-  /// The cluster is ready, after so long.
-  virtual void ready(const ClusterState& state, Duration took) = 0;
+  /// The cluster is ready, after so long. Without a time: it has begun, and nobody waits.
+  virtual void ready(const ClusterState& state, std::optional<Duration> took) = 0;
   /// It did not become ready, and what has started is kept as it is.
   virtual void kept(const Ended& ended) = 0;
 };
@@ -68,6 +68,10 @@ using Healthy =
 /// `address_in_use`, `usage`, `config_invalid`, `file_permission`, `no_space`, `io`.
 Result<Ended> supervise(const Place& place, const UpOptions& options, Screen& screen,
                         const Healthy& healthy);
+
+/// Whether a cluster that there is can become what `options` ask: its ports stay, and its nodes
+/// never get fewer. Errors: `shrink_refused`, `usage`.
+Result<void> check_asked(const Place& place, const Plan& plan, const UpOptions& options);
 
 /// The plan that `options` make of what there is: nothing is written.
 /// Errors: `shrink_refused`, `address_in_use`, `usage`.

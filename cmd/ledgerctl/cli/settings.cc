@@ -179,7 +179,8 @@ std::optional<std::string> variable(const char* name) {
 }
 
 std::optional<Duration> Settings::timeout(Deadline deadline) const {
-  Duration limit = deadline == Deadline::ordinary ? timeout_ordinary : std::chrono::seconds(30);
+  Duration limit = std::chrono::seconds(30);
+  if (deadline == Deadline::ordinary) limit = timeout_ordinary.value_or(std::chrono::seconds(5));
   if (timeout_flag) limit = *timeout_flag;
   if (deadline == Deadline::none || limit == Duration(0)) return std::nullopt;
   return limit;

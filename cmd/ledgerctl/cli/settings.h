@@ -27,7 +27,7 @@ struct Settings {
   std::optional<Duration> timeout(Deadline deadline) const;
 
   std::optional<Duration> timeout_flag;
-  Duration timeout_ordinary = std::chrono::seconds(5);
+  std::optional<Duration> timeout_ordinary;  ///< Where somebody says; else five seconds.
 };
 
 /// Errors: `invalid_value`, `ambiguous_target`, `not_built`, `config_invalid`, `no_such_file`.
