@@ -6,7 +6,8 @@
 
 A transcript is text:
 
-    # A comment. `fixture: node` in the first lines starts a node for it.
+    # A comment. `fixture: node` in the first lines starts a node for it; `fixture: dev` is for
+    # development clusters, which the transcript starts, and ends, itself.
     $ ledgerctl account open liabilities:alice --asset USD
     {id=alice}
     $ ledgerctl tx post --from liabilities:alice --to liabilities:bob --amount 500
@@ -20,19 +21,26 @@ of stderr after `! `, and after `? ` the exit code where it is not 0. In what is
     {...}    anything within the line      {id}    a UUID             {time}  RFC 3339, UTC
     {local}  local time                    {n}     digits             {x}     a decimal fraction
     {hex}    lower-case hex digits         {dir}   the directory of the run
+    {word}   letters a-z                   {node}  the name of a node of a dev cluster
+    {base}   the first digits of a dev cluster's ports
+    { }      two or more spaces: what stands before them in a table may be of any width
     {id=NAME}, {n=NAME}  the same, kept as the environment variable NAME for what follows
 
 Every command runs in the same new directory, with an empty home, LEDGERCTL_* unset, TZ=UTC, and a limit of
-30 s. With a node: LEDGERCTL_ENDPOINT names it, $NODE is its pid, $DATA its directory."""
+30 s. With a node: LEDGERCTL_ENDPOINT names it, $NODE is its pid, $DATA its directory. With a place for dev
+clusters: ${BASE}00 to ${BASE}99 are ports that nobody uses."""
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 PATTERNS = {
     "...": ".*",
@@ -42,8 +50,11 @@ PATTERNS = {
     "n": r"\d+",
     "x": r"\d+\.\d+",
     "hex": "[0-9a-f]+",
+    "word": "[a-z]+",
+    "node": "n[1-9]",
+    " ": " {2,}",
 }
-HOLE = re.compile(r"\{(\.\.\.|[a-z]+)(?:=([A-Za-z_]+))?\}")
+HOLE = re.compile(r"\{(\.\.\.|[a-z]+| )(?:=([A-Za-z_]+))?\}")
 
 
 class Step:
@@ -93,6 +104,8 @@ def matches(expected, actual, variables):
         at = hole.end()
         if hole[1] == "dir":
             pattern += re.escape(variables["PWD"])
+        elif hole[1] == "base":
+            pattern += variables["BASE"]
         elif hole[1] not in PATTERNS:
             pattern += re.escape(hole[0])
         elif hole[2]:
@@ -106,8 +119,10 @@ def matches(expected, actual, variables):
     return True
 
 
-def generalise(line, directory):
-    line = line.replace(directory, "{dir}")
+def generalise(line, variables):
+    line = line.replace(variables["PWD"], "{dir}")
+    if "BASE" in variables:
+        line = re.sub(rf"\b{variables['BASE']}(?=\d\d\b)", "{base}", line)
     line = re.sub(PATTERNS["time"], "{time}", line)
     line = re.sub(PATTERNS["local"], "{local}", line)
     return re.sub(PATTERNS["id"], "{id}", line)
@@ -157,7 +172,54 @@ class Node:
             code = self.process.wait()
         self.process.stdout.close()
         self.log.close()
-        return code
+        return f"the node ended with {code}: see {self.log.name}" if code else None
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+class DevClusters:
+    """A place for development clusters, for the time of a transcript."""
+
+    def __init__(self, variables):
+        self.mark = f"XDG_STATE_HOME={variables['XDG_STATE_HOME']}".encode()
+        variables["LEDGERCTL_TIMEOUT"] = "20s"  # On a busy machine a node is silent for a second.
+        variables["XDG_RUNTIME_DIR"] = variables["PWD"] + "/run"
+        os.mkdir(variables["XDG_RUNTIME_DIR"], 0o700)
+        # Below those that a cluster chooses by itself, and that other tests draw.
+        hundreds = list(range(100, 174))
+        random.shuffle(hundreds)
+        variables["BASE"] = str(next(
+            h for h in hundreds if all(is_free(100 * h + port) for port in range(100))))
+
+    def processes(self):
+        found = []
+        for entry in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{entry}/environ", "rb") as environment:
+                    if self.mark in environment.read().split(b"\0"):
+                        found.append(int(entry))
+            except OSError:
+                continue  # It has ended, or is somebody else's.
+        return found
+
+    def stop(self):
+        left = self.processes()
+        while running := self.processes():
+            for pid in running:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.01)
+        return f"{len(left)} processes were left" if left else None
 
 
 def run(step, variables):
@@ -177,7 +239,7 @@ def rewritten(step, out, err, code, variables):
         for i, line in enumerate(actual):
             old = expected[i] if i < len(expected) else None
             keep = old is not None and matches(old, line, variables)
-            text += prefix + (old if keep else generalise(line, variables["PWD"])) + "\n"
+            text += prefix + (old if keep else generalise(line, variables)) + "\n"
         return text
 
     text = "$ " + step.command.replace("\n", "\n> ") + "\n"
@@ -200,7 +262,14 @@ def main():
         LC_ALL="C.UTF-8",
         TEST=os.path.dirname(os.path.abspath(__file__)),
         DATA_ROOT=os.path.dirname(os.path.dirname(os.path.abspath(path))))
-    node = Node(program, variables) if "fixture: node" in text.split("\n$ ")[0] else None
+    # A runner whose patience is over sends SIGTERM: what was started goes then, too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    head = text.split("\n$ ")[0]
+    fixture = None
+    if "fixture: node" in head:
+        fixture = Node(program, variables)
+    elif "fixture: dev" in head:
+        fixture = DevClusters(variables)
     failed = 0
     output = ""
     try:
@@ -220,11 +289,11 @@ def main():
                 print("expected:\n" + show(piece, piece.out, piece.err, piece.exit), end="")
                 print("got:\n" + show(piece, out, err, code))
     finally:
-        code = node.stop() if node else 0
-        if code == 0 and not failed:
+        complaint = fixture.stop() if fixture else None
+        if not complaint and not failed:
             shutil.rmtree(directory)
-    if code != 0:
-        sys.exit(f"the node ended with {code}: see {directory}/node.log")
+    if complaint:
+        sys.exit(complaint)
     if os.environ.get("REWRITE"):
         open(path, "w", encoding="utf-8").write(output.rstrip("\n") + "\n")
     sys.exit(1 if failed else 0)
