@@ -260,8 +260,8 @@ Noun health_noun() {
                   {69, "nobody answered"}},
         .notes = "Healthy: a leader proves its quorum by a linearizable read now; enough voters\n"
                  "answer and are not far behind it; no state digest differs.\n\n"
-                 "Reasons: no_leader, no_quorum, too_few_nodes, member_down, member_lagging,\n"
-                 "not_caught_up, state_diverged, no_answer.",
+                 "Reasons: no_leader, no_quorum, too_few_nodes, member_down, member_mending,\n"
+                 "member_lagging, not_caught_up, state_diverged, no_answer, no_space.",
         .run = run}}};
 }
 

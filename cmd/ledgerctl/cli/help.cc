@@ -39,6 +39,25 @@ std::string two_columns(const std::vector<std::pair<std::string, std::string_vie
   return out;
 }
 
+constexpr size_t noun_width = 10;
+constexpr size_t line_width = 80;
+
+/// The verbs of a noun, below its summary.
+std::string verb_lines(const Noun& noun) {
+  const std::string indent(noun_width + 4, ' ');
+  std::string out;
+  std::string line;
+  for (const Command& command : noun.commands) {
+    const std::string verb(command.path.substr(noun.name.size() + 1));
+    if (!line.empty() && line.size() + 1 + verb.size() > line_width) {
+      out += line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? indent : " ") + verb;
+  }
+  return out + line + "\n";
+}
+
 std::string usage(const Command& command) {
   return fmt::format("ledgerctl {}{}{}", command.path, command.synopsis.empty() ? "" : " ",
                      command.synopsis);
@@ -48,22 +67,13 @@ std::string usage(const Command& command) {
 
 std::string program_help() {
   std::string out = "Money on a replicated log: one program is client, node and offline tool.\n";
-  out += example_lines({"ledgerctl node start --data-dir ./n1 --bootstrap",
-                        "ledgerctl log append hello",
+  out += example_lines({"ledgerctl dev up -d", "ledgerctl log append hello",
                         "ledgerctl replay run sqlite:books.db --verify"});
   out += "\nCommands:\n";
-  std::vector<std::pair<std::string, std::string_view>> rows;
   for (const Noun& noun : tree()) {
-    std::string verbs;
-    if (noun.has_verbs()) {
-      for (const Command& command : noun.commands) {
-        verbs += verbs.empty() ? " " : "|";
-        verbs += command.path.substr(noun.name.size() + 1);
-      }
-    }
-    rows.emplace_back(std::string(noun.name) + verbs, noun.summary);
+    out += fmt::format("  {:<{}}  {}\n", noun.name, noun_width, noun.summary);
+    if (noun.has_verbs()) out += verb_lines(noun);
   }
-  out += two_columns(rows);
   out += "\nFlags of every command:\n" + flag_lines(global_flags());
   out +=
       "\nMore: 'ledgerctl help NOUN [VERB]', 'ledgerctl help exit-codes', 'ledgerctl help "
