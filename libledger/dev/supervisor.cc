@@ -32,14 +32,19 @@ constexpr Duration one_wish = std::chrono::milliseconds(100);
 class Supervisor {
  public:
   Supervisor(const Place& place, const UpOptions& options, Screen& screen, const Healthy& healthy)
-      : place_(place), options_(options), screen_(screen), healthy_(healthy) {}
+      : place_(place),
+        options_(options),
+        screen_(screen),
+        healthy_(healthy),
+        fresh_(!place.exists()) {}
 
   /// Everything but nodes.
   Result<void> prepare();
   Ended run();
 
   bool holds_lock() const { return lock_.has_value(); }
-  bool came_up() const { return came_up_; }
+  /// Whether nothing of it is to stay: it was new, and did not come up.
+  bool failed() const { return fresh_ && !came_up_; }
 
  private:
   enum class Phase : uint8_t { starting, up, stopping };
@@ -64,6 +69,7 @@ class Supervisor {
   const UpOptions& options_;
   Screen& screen_;
   const Healthy& healthy_;
+  const bool fresh_;  ///< There was no such cluster before.
 
   io::SystemClock clock_;
   Instant began_ = clock_.now();
@@ -205,7 +211,9 @@ void Supervisor::see_to_start() {
           member->last_exit ? member->last_exit->exit : io::Exit{.code = exit_code(Code::internal)};
       return fail_start(
           {code_of_exit(exit), fmt::format("{} ended: {}", member->name, exit.text()),
-           fmt::format("its last lines are above, all in {}", place_.node_log(member->name))},
+           fresh_ && !options_.keep_on_failure
+               ? "its last lines are above; with --keep-on-failure all that has begun stays"
+               : fmt::format("its last lines are above, all in {}", place_.node_log(member->name))},
           member.get());
     }
   }
@@ -412,16 +420,14 @@ Code code_of_exit(const io::Exit& exit) {
 
 Result<Ended> supervise(const Place& place, const UpOptions& options, Screen& screen,
                         const Healthy& healthy) {
-  const bool fresh = !place.exists();
   Supervisor supervisor(place, options, screen, healthy);
   if (Result<void> prepared = supervisor.prepare(); !prepared) {
     // What another one holds is his.
-    if (fresh && supervisor.holds_lock()) TRY(remove(place));
+    if (supervisor.failed() && supervisor.holds_lock()) TRY(remove(place));
     return tl::unexpected(std::move(prepared).error());
   }
   Ended ended = supervisor.run();
-  const bool begun = supervisor.came_up();
-  if (options.ephemeral || (fresh && !begun)) TRY(remove(place));
+  if (options.ephemeral || supervisor.failed()) TRY(remove(place));
   return ended;
 }
 
