@@ -178,20 +178,7 @@ void Node::loop() {
                      ended ? name_ + " is stopping" : name_ + " stopped: " + ended.error().message,
                      "ask another node, or start it again"}});
   std::vector<Event> rest;
-  while (mailbox_.take(rest, Duration(0))) {
-    for (Event& event : rest) {
-      std::visit(
-          [this](auto& asked) {
-            if constexpr (requires { asked.taken; }) asked.taken(false);
-            if constexpr (requires { asked.done; }) asked.done();
-            if constexpr (requires { asked.reply; }) {
-              asked.reply(tl::unexpected(
-                  rpc::Failure{{Code::busy, name_ + " is overloaded or stopping", "retry later"}}));
-            }
-          },
-          event);
-    }
-  }
+  while (mailbox_.take(rest, Duration(0))) refuse(rest);
   if (ended) log_.save_idle();
   {
     const std::lock_guard lock(disk_mutex_);
@@ -200,6 +187,22 @@ void Node::loop() {
   disk_work_.notify_one();
   disk_thread_.join();
   if (hooks_.done) hooks_.done(ended);
+}
+
+/// Who asked gets an answer, whatever becomes of us: else his call would never end.
+void Node::refuse(std::span<Event> events) {
+  for (Event& event : events) {
+    std::visit(
+        [this](auto& asked) {
+          if constexpr (requires { asked.taken; }) asked.taken(false);
+          if constexpr (requires { asked.done; }) asked.done();
+          if constexpr (requires { asked.reply; }) {
+            asked.reply(tl::unexpected(
+                rpc::Failure{{Code::busy, name_ + " is overloaded or stopping", "retry later"}}));
+          }
+        },
+        event);
+  }
 }
 
 Result<void> Node::turns() {
@@ -218,7 +221,12 @@ Result<void> Node::turns() {
     const Now turn = now();
     turn_ = turn.instant;
     turn_events_ = events.size();
-    for (Event& event : events) TRY(handle(turn, std::move(event)));
+    for (size_t i = 0; i < events.size(); ++i) {
+      Result<void> handled = handle(turn, std::move(events[i]));
+      if (handled) continue;
+      refuse(std::span(events).subspan(i + 1));
+      return handled;
+    }
     wake = TRY(replica_.turn(turn));
     if (log_.has_writes()) wake_disk();
     committed_ = replica_.committed().value;
@@ -309,28 +317,6 @@ void Node::propose_timed(Now now, Propose asked) {
                      if (outcome) commit_.add(turn_ - since);
                      reply(std::move(outcome));
                    });
-}
-
-rpc::NodeStatus Node::status_now(Now now) const {
-  rpc::NodeStatus status = replica_.status(now);
-  status.http = http_;
-  return status;
-}
-
-Metrics Node::metrics_now(Now now) const {
-  Metrics metrics{.status = status_now(now),
-                  .members = replica_.members(now),
-                  .commit = commit_,
-                  .fsync = fsync_,
-                  .apply = apply_,
-                  .refused = {},
-                  .queue_depth = turn_events_,
-                  .gossip_members = {},
-                  .replays = {}};
-  for (const auto& [code, count] : replica_.refused()) {
-    metrics.refused.emplace(book::name(code), count);
-  }
-  return metrics;
 }
 
 void Node::send() {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <thread>
 #include <variant>
 
@@ -145,6 +146,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void loop();
   Result<void> turns();
   Result<void> handle(Now now, Event event);
+  void refuse(std::span<Event> events);
   void propose_timed(Now now, Propose asked);
   rpc::NodeStatus status_now(Now now) const;
   Metrics metrics_now(Now now) const;
