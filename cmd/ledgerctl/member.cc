@@ -28,16 +28,20 @@ struct Seen {
   std::string_view gossip_state() const { return gossip ? rpc::word(gossip->state) : "unknown"; }
 };
 
+std::optional<std::string> known(bool there, std::string text) {
+  return there ? std::optional(std::move(text)) : std::nullopt;
+}
+
 std::string member_json(const raft::Member& member, const Seen& seen) {
   const bool voter = member.standing == raft::Standing::voter;
   json::Object row("member");
   row.add("ok", seen.error == nullptr)
       .add("name", member.name)
-      .add("id", member_text(member.id))
+      .add("id", known(member.id != MemberId(), member_text(member.id)))
       .add("role", seen.status ? seen.status->role : "unknown")
       .add("voter", voter)
       .add("gossip", seen.gossip_state())
-      .add("rpc", member.address)
+      .add("rpc", known(!member.address.empty(), member.address))
       .add("gossip_addr", seen.gossip ? std::optional(seen.gossip->address) : std::nullopt);
   const auto* status = seen.status;
   const bool has_http = status && !status->http.empty();
@@ -54,9 +58,6 @@ std::string member_json(const raft::Member& member, const Seen& seen) {
 /// One that gossip knows and consensus does not. What its tags say is shown as that; of another
 /// program's agent nothing but its name is known.
 std::string stranger_json(const rpc::GossipMember& one, const std::optional<Error>& error) {
-  const auto known = [](bool there, std::string text) {
-    return there ? std::optional(std::move(text)) : std::nullopt;
-  };
   const std::optional<uint64_t> none;
   json::Object row("member");
   row.add("ok", !error)
@@ -263,7 +264,7 @@ Outcome leave(Context& context) {
     change.member = TRY(asked(*client, client->members_of(endpoint))).self;
   }
   const Changed changed = TRY(asked(*client, client->change(change)));
-  if (!changed.already) await_goodbye(context, *client, changed.subject.id);
+  await_goodbye(context, *client, changed.subject.id);
   return print_taken_out(context, *client, changed);
 }
 

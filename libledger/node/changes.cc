@@ -125,7 +125,7 @@ rpc::Failure breaks(const Quorum& quorum, const raft::Member& target) {
 }  // namespace
 
 void Changes::ask(rpc::Change change, Reply reply) {
-  asked_.push_back({std::move(change), std::move(reply), {}, {}, {}, {}});
+  asked_.push_back({std::move(change), std::move(reply), {}, {}, {}, {}, {}});
 }
 
 bool Changes::wanted(const raft::Configuration& configuration) const {
@@ -194,8 +194,11 @@ Changes::Step Changes::add(const Asked& asked, const Scene& scene) const {
   return {.event = proposal(with(scene.configuration, member))};
 }
 
-Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
+Changes::Step Changes::take_out(Asked& asked, const Scene& scene) const {
   const rpc::Change& change = asked.change;
+  if (asked.out && scene.configuration.find(asked.out->id) == nullptr) {
+    return {.answer = rpc::Changed{*asked.out, {}, scene.term, /*already=*/false}};
+  }
   const raft::Member* target = find(scene.configuration, change, MemberId());
   if (target == nullptr) {
     if (!scene.known.contains(change.name)) {
@@ -229,6 +232,7 @@ Changes::Step Changes::take_out(const Asked& asked, const Scene& scene) const {
     }
     return {.event = raft::Transfer{heir->id}};
   }
+  asked.out = *target;
   return {.event = proposal(node::without(scene.configuration, target->id))};
 }
 
@@ -261,7 +265,8 @@ Changes::Step Changes::replace(Asked& asked, const Scene& scene) const {
                 {},
                 {},
                 {},
-                asked.since};
+                asked.since,
+                {}};
   return take_out(removal, scene);
 }
 

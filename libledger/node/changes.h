@@ -62,6 +62,7 @@ class Changes {
     MemberId to;                      ///< transfer: who takes over.
     std::string before;               ///< transfer: who led.
     std::optional<Instant> since;     ///< When it was first looked at.
+    std::optional<raft::Member> out;  ///< leave, remove: who is being taken out for it.
   };
   /// What is to be done for one who asked: answered, or an event, or wait.
   struct Step {
@@ -71,7 +72,7 @@ class Changes {
 
   Step decide(Asked& asked, const Scene& scene) const;
   Step add(const Asked& asked, const Scene& scene) const;
-  Step take_out(const Asked& asked, const Scene& scene) const;
+  Step take_out(Asked& asked, const Scene& scene) const;
   Step replace(Asked& asked, const Scene& scene) const;
   Step transfer(Asked& asked, const Scene& scene) const;
   void see_new_leader(const Scene& scene);

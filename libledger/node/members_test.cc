@@ -380,6 +380,8 @@ TEST_CASE("one to five and back to one, writing all the time") {
     }
     REQUIRE(left);
     CHECK(left->subject.name == name);
+    CHECK(left->subject.id == MemberId(id));
+    CHECK_FALSE(left->already);
     group.stop(group[id]);
     REQUIRE(group.write(group.lead(), ++number));
   }

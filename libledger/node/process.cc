@@ -89,9 +89,9 @@ class Process {
   Self self() const;
   void start_node();
   Result<int> end_of_node();
+  void stop_in_time(int code);
   void stop();
   rpc::Introduction introduction() const;
-  std::string address() const;
   Listeners listeners() const {
     return {.rpc = server_->address(),
             .http = http_->address(),
@@ -176,7 +176,7 @@ Result<void> Process::listen() {
   readiness_ = std::make_unique<Readiness>(*server_, *http_, manager_, journal_);
   introduction_ = {.name = identity_.name,
                    .member = identity_.member,
-                   .address = address(),
+                   .address = reached_at(options_, identity_.name, server_->address()),
                    .version = options_.version,
                    .cluster = identity_.cluster,
                    .founding = {},
@@ -201,21 +201,11 @@ rpc::Introduction Process::introduction() const {
   return introduction_;
 }
 
-/// Where others reach us: as the list of peers says, else where we listen.
-std::string Process::address() const {
-  for (const auto& [name, address] : options_.peers) {
-    if (name == identity_.name) return address;
-  }
-  const std::string& listens = server_->address();
-  if (options_.advertise.empty()) return listens;
-  return options_.advertise + listens.substr(listens.rfind(':'));
-}
-
 /// Founds a cluster, or finds one among the others. False: a signal came first.
 Result<bool> Process::find_cluster() {
   if (options_.alone()) {
     std::vector<raft::Member> founders = {
-        {identity_.member, raft::Standing::voter, identity_.name, address()}};
+        {identity_.member, raft::Standing::voter, identity_.name, introduction().address}};
     TRY(begin({.way = Formation::Way::found, .cluster = {}, .founders = {std::move(founders)}}));
     return true;
   }
@@ -399,18 +389,18 @@ Result<int> Process::end_for_damage(const Error& damage) {
 
 /// The node ended by itself: it never does without a reason.
 Result<int> Process::end_of_node() {
-  const Result<void> ended = ended_;
-  if (ended || ended.error().code != Code::no_such_member) {
-    journal_.error(ended ? "stopped" : ended.error().message);
-    stop();
-    if (!ended) return tl::unexpected(ended.error());
-    return fail(Code::internal, "the node ended without a reason");
+  if (!ended_ && ended_.error().code == Code::no_such_member) {
+    journal_.info(fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()));
+    TRY(Identity::mark_left(*disk_));
+    if (gossip_) gossip_->leave(goodbye_patience);
+    stop_in_time(0);
+    return 0;
   }
-  journal_.info(fmt::format("{} has left cluster {}", identity_.name, identity_.cluster.text()));
-  TRY(Identity::mark_left(*disk_));
-  if (gossip_) gossip_->leave(goodbye_patience);
-  stop();
-  return 0;
+  const Error why =
+      ended_ ? Error{Code::internal, "the node ended without a reason"} : ended_.error();
+  journal_.error(why.message);
+  stop_in_time(exit_code(why.code));
+  return tl::unexpected(why);
 }
 
 Result<int> Process::wait() {
@@ -431,6 +421,14 @@ Result<int> Process::wait() {
   stopping_ = true;
   manager_.tell("STOPPING=1");
   journal_.info("stopping");
+  stop_in_time(0);
+  if (!ended_) return tl::unexpected(ended_.error());
+  journal_.info("stopped");
+  return 0;
+}
+
+/// Ends the process, with `code`, where that takes too long; a signal ends it at once.
+void Process::stop_in_time(int code) {
   std::atomic<bool> stopped = false;
   std::thread stopper([&] {
     stop();
@@ -442,12 +440,9 @@ Result<int> Process::wait() {
     const std::optional<int> again = signals_.wait(std::max(limit - clock_.now(), Duration(0)));
     if (again == SIGTERM || again == SIGINT) _exit(128 + *again);
     // What was acknowledged is on disk at any time, so giving up costs nothing but politeness.
-    if (!again) _exit(0);
+    if (!again) _exit(code);
   }
   stopper.join();
-  if (!ended_) return tl::unexpected(ended_.error());
-  journal_.info("stopped");
-  return 0;
 }
 
 void Process::stop() {

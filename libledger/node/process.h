@@ -17,7 +17,8 @@ struct Listeners {
 };
 
 /// Runs a node in this process until SIGTERM or SIGINT, and returns 0. The same signal again ends
-/// the process at once with 128 + its number; so does `stop_timeout`, with 0. SIGHUP reads
+/// the process at once with 128 + its number; so does `stop_timeout`, with the code it would have
+/// had. SIGHUP reads
 /// the file `faults` again, if it obeys one; SIGPIPE is ignored. Tells NOTIFY_SOCKET what
 /// sd_notify(3) describes.
 ///

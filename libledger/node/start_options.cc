@@ -8,6 +8,15 @@
 
 namespace ledger::node {
 
+std::string reached_at(const StartOptions& options, std::string_view name,
+                       const std::string& listens) {
+  for (const auto& [peer, address] : options.peers) {
+    if (peer == name) return address;
+  }
+  if (options.advertise.empty()) return listens;
+  return options.advertise + listens.substr(listens.rfind(':'));
+}
+
 Result<void> check(const StartOptions& options) {
   if (!options.name.empty() && !valid_node_name(options.name)) {
     return fail(Code::invalid_value, fmt::format("--name: '{}' is not a node name", options.name),

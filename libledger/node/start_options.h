@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,11 @@ struct StartOptions {
   bool alone() const { return bootstrap || bootstrap_expect == 1; }
   bool joins_by_gossip() const { return gossip && !gossip->join.empty(); }
 };
+
+/// Where others reach the node of this name, whose rpc service listens at `listens`: as the list of
+/// peers says, else there, on the host that is advertised.
+std::string reached_at(const StartOptions& options, std::string_view name,
+                       const std::string& listens);
 
 /// Errors: `invalid_value`, `usage` (without TLS a node stays on loopback); those of `check` of
 /// what concerns gossip.
