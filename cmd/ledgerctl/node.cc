@@ -9,7 +9,14 @@ namespace ledger::cli {
 namespace {
 
 Outcome start(Context& context) {
-  const node::StartOptions options = TRY(start_options(context));
+  node::StartOptions options = TRY(start_options(context));
+  options.again = [&context]() -> Result<node::StartOptions> {
+    const Checked<Settings> settings = settle(context.command, context.args);
+    if (!settings) {
+      return fail(settings.error().code, settings.error().message, settings.error().hint);
+    }
+    return start_options({context.command, context.args, *settings, context.out, context.report});
+  };
   const auto any = [](const std::string& address) { return address.ends_with(":0"); };
   const bool tell =
       any(options.listen) || any(options.http) || (options.gossip && any(options.gossip->listen));

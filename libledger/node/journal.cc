@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -60,6 +61,11 @@ spdlog::level::level_enum spdlog_level(Level level) {
 
 }  // namespace
 
+std::string_view name(Level level) {
+  constexpr std::array<std::string_view, 4> names = {"debug", "info", "warn", "error"};
+  return names[static_cast<size_t>(level)];
+}
+
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
@@ -86,6 +92,12 @@ Journal::Journal(Level least, std::optional<LogFormat> format)
 }
 
 Journal::~Journal() = default;
+
+bool Journal::set_level(Level least) {
+  if (logger_->level() == spdlog_level(least)) return false;
+  logger_->set_level(spdlog_level(least));
+  return true;
+}
 
 void Journal::say(Level level, std::string_view text) {
   logger_->log(spdlog_level(level), spdlog::string_view_t(text.data(), text.size()));

@@ -13,6 +13,8 @@ class logger;
 namespace ledger::node {
 
 enum class Level { debug, info, warning, error };
+/// As a configuration calls it: `warn`.
+std::string_view name(Level level);
 enum class LogFormat { text, json };
 
 /// Lines of text, or JSON objects `{"at":…,"level":…,"message":…}`. Threads: any.
@@ -26,6 +28,9 @@ class Journal {
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
+
+  /// What is less is left out from now on. False: it was so before.
+  bool set_level(Level least);
 
   void say(Level level, std::string_view text);
   void debug(std::string_view text) { say(Level::debug, text); }

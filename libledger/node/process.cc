@@ -26,6 +26,7 @@
 #include "node/mending.h"
 #include "node/node.h"
 #include "node/readiness.h"
+#include "node/reload.h"
 #include "node/search.h"
 #include "node/signals.h"
 #include "node/watched_log.h"
@@ -459,11 +460,8 @@ void Process::stop() {
 /// What SIGHUP asks for. Whoever sent it may wait until it is done.
 void Process::reload() {
   manager_.tell("RELOADING=1");
-  if (options_.fault_injection) {
-    read_cuts(*disk_, cuts_, journal_);
-  } else {
-    journal_.info("SIGHUP: nothing to read again");
-  }
+  node::reload(options_, journal_);
+  if (options_.fault_injection) read_cuts(*disk_, cuts_, journal_);
   manager_.tell("READY=1");
 }
 

@@ -18,9 +18,8 @@ struct Listeners {
 
 /// Runs a node in this process until SIGTERM or SIGINT, and returns 0. The same signal again ends
 /// the process at once with 128 + its number; so does `stop_timeout`, with the code it would have
-/// had. SIGHUP reads
-/// the file `faults` again, if it obeys one; SIGPIPE is ignored. Tells NOTIFY_SOCKET what
-/// sd_notify(3) describes.
+/// had. SIGHUP reads the options again (reload.h), and the file `faults`, if it obeys one; SIGPIPE
+/// is ignored. Tells NOTIFY_SOCKET what sd_notify(3) describes.
 ///
 /// A node whose log is damaged mends it from the other members before it takes part, and answers
 /// meanwhile that it does. Where damage is found while it runs, all of it is taken down and begun

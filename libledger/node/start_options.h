@@ -1,6 +1,7 @@
 // How a node is started.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ struct StartOptions {
   /// Obey the file `faults` in the directory: who this node is cut off from (cuts.h). For tests.
   bool fault_injection = false;
   std::string version;  ///< Of the program, for those who ask.
+  /// Reads how it would be started now, for SIGHUP; empty: there is nothing to read again.
+  std::function<Result<StartOptions>()> again = {};
 
   /// It founds a cluster by itself.
   bool alone() const { return bootstrap || bootstrap_expect == 1; }
