@@ -166,13 +166,12 @@ Result<void> print_changed(Context& context, const dev::Place& place,
 }
 
 Error no_such_node(const std::string& word, const std::vector<std::string>& nodes) {
-  if (word.find(',') != std::string::npos) {
-    return {Code::no_such_node, fmt::format("no node '{}'", escaped(word, Escape::line)),
-            "write the names apart, such as n1 n2"};
-  }
-  return {
-      Code::no_such_node, fmt::format("no node '{}'", escaped(word, Escape::line)),
-      fmt::format("there {} {}", nodes.size() == 1 ? "is only" : "are", fmt::join(nodes, ", "))};
+  std::string hint = word.find(',') != std::string::npos
+                         ? "write the names apart, such as n1 n2"
+                         : fmt::format("there {} {}", nodes.size() == 1 ? "is only" : "are",
+                                       fmt::join(nodes, ", "));
+  return {Code::no_such_node, fmt::format("no node '{}'", escaped(word, Escape::line)),
+          std::move(hint)};
 }
 
 Checked<std::vector<std::string>> resolve_nodes(Context& context, const dev::Place& place,

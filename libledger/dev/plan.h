@@ -23,8 +23,8 @@ constexpr uint16_t port_end = 32'768;
 ///
 ///     base_port = 17400
 ///     nodes = ["n1", "n2", "n3"]
-///     founders = 3                 so many found the cluster, the first one and others; the rest
-///     joins node_flags = ["--log-level", "debug"]
+///     founders = 3                 the first node founds with two others, the rest joins
+///     node_flags = ["--log-level", "debug"]
 struct Plan {
   uint16_t base_port = base_port_default;
   std::vector<std::string> nodes;

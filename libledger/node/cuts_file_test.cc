@@ -7,7 +7,7 @@
 using namespace ledger;
 using node::Cuts;
 
-TEST_CASE("what the file says holds once it is read, until it says otherwise in a way that it may") {
+TEST_CASE("what the file says holds once it is read, until it says something else that it may") {
   io::MemoryDisk disk;
   Cuts cuts;
   node::Journal journal(node::Level::error, node::LogFormat::text);
