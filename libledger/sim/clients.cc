@@ -140,7 +140,7 @@ Batch Clients::conflict() {
 
 Machine* Clients::target(MemberId to) {
   if (Machine* machine = world_.find(to)) return machine;
-  return &random_.pick(world_.machines());
+  return &world_.any();
 }
 
 void Clients::write(const Batch& batch, size_t attempts, MemberId to, Done done) {

@@ -88,13 +88,23 @@ Machine* World::leader() {
   return found;
 }
 
+Machine& World::any() {
+  if (std::ranges::count(machines_, Machine::Fate::alive, &Machine::fate) == 0) {
+    throw Violation("nobody is left");
+  }
+  for (;;) {
+    Machine& machine = random_.pick(machines_);
+    if (machine.fate == Machine::Fate::alive) return machine;
+  }
+}
+
 Machine* World::any_running() {
-  Machine& machine = random_.pick(machines_);
+  Machine& machine = any();
   return machine.runs() && machine.paused_until <= now_ ? &machine : nullptr;
 }
 
 Machine* World::any_up() {
-  Machine& machine = random_.pick(machines_);
+  Machine& machine = any();
   return machine.up() && machine.paused_until <= now_ ? &machine : nullptr;
 }
 
@@ -201,6 +211,7 @@ void World::end(Machine& machine) {
   machine.answers.clear();
   machine.turn_at.reset();
   machine.drain_at.reset();
+  machine.writing = false;
   machine.sending.clear();
   machine.stream = 0;
 }
@@ -426,6 +437,7 @@ void World::after(Machine& machine) {
 }
 
 void World::arrange_drain(Machine& machine) {
+  if (machine.writing) return;
   Duration delay;
   if (machine.log->has_writes()) {
     const bool slow = machine.slow_until > now_;
@@ -442,9 +454,11 @@ void World::arrange_drain(Machine& machine) {
   if (machine.drain_at && *machine.drain_at <= at) return;
   machine.drain_at = at;
   machine.drain_takes = delay;
+  machine.writing = machine.log->has_writes();
   schedule(delay, machine, [this, &machine, at] {
     if (machine.drain_at != at) return;
     machine.drain_at.reset();
+    machine.writing = false;
     drain(machine);
   });
 }

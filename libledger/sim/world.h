@@ -88,6 +88,7 @@ struct Machine {
   std::optional<Instant> turn_at;
   std::optional<Instant> drain_at;
   Duration drain_takes{};
+  bool writing = false;  ///< That drain is of writes, and takes what it takes, whatever comes.
   std::map<MemberId, bool> sending;
   uint64_t stream = 0;  ///< The number of the pull that is under way.
 
@@ -122,8 +123,10 @@ class World {
   Machine* find(MemberId id);
   Machine* at(const std::string& address);
   Machine* leader();  ///< The one of the highest term among those that are up.
-  Machine* any_up();
-  Machine* any_running();
+  /// Any one that is not gone for good.
+  Machine& any();
+  Machine* any_up();       ///< Likewise; nothing where it is down or paused.
+  Machine* any_running();  ///< Likewise.
 
   /// Lets time pass until `until`, or until `done`.
   void advance(
