@@ -1,6 +1,7 @@
 #include "sim/operator.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/id.h"
 #include "base/planted.h"
@@ -12,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr size_t machines_max = 40;
+constexpr std::array kind_words = {"add", "let leave", "remove", "replace by", "hand over to"};
 /// A change that is not done by then is given up; it may still happen.
 constexpr Duration task_patience = 15s;
 
@@ -163,8 +165,8 @@ void Operator::ask(const TaskPtr& task, MemberId to) {
   const auto reply = [this, open](const rpc::Answer<rpc::Changed>& answer) {
     if (const TaskPtr answered = std::exchange(*open, nullptr)) hear(answered, answer);
   };
-  world_.tell("the operator asks " + machine->name + " for change " +
-              std::to_string(static_cast<int>(task->change.kind)) + " of " + task->change.name);
+  world_.tell("the operator asks " + machine->name + " to " +
+              kind_words[static_cast<size_t>(task->change.kind)] + " " + task->change.name);
   world_.post(*machine, [change = task->change, reply](node::Replica& replica, node::Now) {
     replica.change(change, reply);
     return Result<void>();
@@ -182,6 +184,7 @@ void Operator::ask_in(Duration delay, const TaskPtr& task, MemberId to) {
 void Operator::hear(const TaskPtr& task, const rpc::Answer<rpc::Changed>& answer) {
   if (answer) {
     ++world_.counts()["changes answered"];
+    world_.tell("the operator hears that it is done");
     return finish(task);
   }
   world_.tell("the operator hears: " + answer.error().error.message);

@@ -212,6 +212,7 @@ void World::end(Machine& machine) {
   machine.turn_at.reset();
   machine.drain_at.reset();
   machine.writing = false;
+  machine.told.clear();
   machine.sending.clear();
   machine.stream = 0;
 }
@@ -427,6 +428,7 @@ void World::after(Machine& machine) {
   // What could not be read from a disk that fails can't be checked either.
   tell_answers(machine, machine.applied != machine.replica->history().applied());
   note(machine);
+  tell_state(machine);
   send(machine);
   follow_pull(machine);
   arrange_drain(machine);
@@ -491,24 +493,6 @@ void World::set_calm(bool calm) {
     if (!machine.runs()) start(machine);
     if (machine.damaged && machine.up()) scrub_in(machine, random_.between(1ms, 50ms));
   }
-}
-
-// ---- What can be seen of it. ----
-
-void World::tell(const Machine& machine, const std::string& what) {
-  if (narrate) narrate(machine.name + " (" + std::to_string(machine.id.value) + ") " + what);
-}
-
-void World::tell(const std::string& what) {
-  if (narrate) narrate(what);
-}
-
-void World::note(const Machine& machine) {
-  const node::Replica& replica = *machine.replica;
-  mix(static_cast<uint64_t>(now_.ns));
-  mix(machine.id.value << 32 ^ replica.term().value << 8 ^ replica.role().size());
-  mix(replica.committed().value << 32 ^ replica.history().applied().value);
-  mix(machine.log->last_index().value << 32 ^ machine.log->synced_index().value);
 }
 
 }  // namespace ledger::sim
