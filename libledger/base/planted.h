@@ -34,7 +34,7 @@ namespace ledger {
   MISTAKE(full_disk_said_unwritten) /* 60: a full disk denies what is on its way */        \
   MISTAKE(deposed_keeps_waiting)    /* 60: answers from the entries of another leader */   \
   MISTAKE(writes_before_own_term)   /* 84: a new leader takes writes at once */            \
-  MISTAKE(taken_while_transferring) /* 60: writes go to a leader that is going */          \
+  MISTAKE(taken_while_transferring) /* 57: a refusal forgets what is in flight */          \
   MISTAKE(answers_first_offset)     /* 57: all records of a batch get one offset */        \
   MISTAKE(clock_orders)             /* 44: a record is as late as the clock says */        \
   MISTAKE(stalled_follower_blocks)  /* 68: the leader waits for all */                     \

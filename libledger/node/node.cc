@@ -60,9 +60,8 @@ Node::~Node() {
 
 void Node::start() {
   const auto changed = [this](const raft::Member& member, bool up) {
-    if (!hooks_.tell) return;
-    hooks_.tell(Level::info, fmt::format("{} at {} is {}", member.name, member.address,
-                                         up ? "connected" : "not connected"));
+    say(Level::info, fmt::format("{} at {} is {}", member.name, member.address,
+                                 up ? "connected" : "not connected"));
   };
   const auto gone = [this] {
     mailbox_.post(Failed{{Code::no_such_member, name_ + " is no member any more"}},
@@ -369,6 +368,10 @@ void Node::begin_pull(const Pulling& pulling) {
     mailbox_.post(PullBroke{pulling.number}, /*always=*/true);
     return;
   }
+  if (std::exchange(told_pull_, pulling.from) != pulling.from) {
+    say(Level::info, fmt::format("is far behind: pulls entries {} to {}", pulling.from.value,
+                                 pulling.end.value - 1));
+  }
   const auto take = [this, number = pulling.number](Result<std::vector<Entry>> batch,
                                                     const rpc::Peers::More& more) {
     if (!batch || batch->empty()) {
@@ -395,8 +398,7 @@ void Node::report() {
   if (replica_.term() == told_term_ && replica_.role() == told_role_) return;
   told_term_ = replica_.term();
   told_role_ = replica_.role();
-  if (!hooks_.tell) return;
-  hooks_.tell(Level::info, fmt::format("{} in term {}", told_role_, told_term_.value));
+  say(Level::info, fmt::format("{} in term {}", told_role_, told_term_.value));
 }
 
 // ---- The disk. ----
@@ -473,12 +475,10 @@ void Node::report_room() {
   const std::optional<Error> full = log_.no_space();
   if (full.has_value() == told_full_) return;
   told_full_ = full.has_value();
-  if (!hooks_.tell) return;
   if (full) {
-    hooks_.tell(Level::warning,
-                full->message + ": writes are refused, reads go on, until there is room");
+    say(Level::warning, full->message + ": writes are refused, reads go on, until there is room");
   } else {
-    hooks_.tell(Level::info, "there is room again: writes go on");
+    say(Level::info, "there is room again: writes go on");
   }
 }
 

@@ -161,6 +161,9 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void scrub_on();
   void report_room();
   void wake_disk();
+  void say(Level level, std::string_view text) const {
+    if (hooks_.tell) hooks_.tell(level, text);
+  }
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
   void post(Asked asked);
@@ -201,10 +204,11 @@ class Node : public rpc::Node, public rpc::PeerNode {
   Histogram fsync_;
   Histogram apply_;
 
-  // What `report` has said already.
+  // What has been said already.
   std::string told_role_;
   Term told_term_;
   bool told_ready_ = false;
+  Index told_pull_;
 
   // The disk thread's.
   bool told_full_ = false;

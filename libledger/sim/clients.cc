@@ -38,6 +38,12 @@ bool denial(Code code) {
   }
 }
 
+std::string text(const Batch& batch) {
+  std::string line;
+  for (const Id& id : batch.ids) line += " " + id.text();
+  return line;
+}
+
 void keep(std::deque<Batch>& batches, Batch batch) {
   batches.push_back(std::move(batch));
   if (batches.size() > remembered_max) batches.pop_front();
@@ -140,7 +146,7 @@ Batch Clients::conflict() {
 
 Machine* Clients::target(MemberId to) {
   if (Machine* machine = world_.find(to)) return machine;
-  return &random_.pick(world_.machines());
+  return &world_.any();
 }
 
 void Clients::write(const Batch& batch, size_t attempts, MemberId to, Done done) {
@@ -189,6 +195,7 @@ void Clients::write_to(Machine& machine, const Batch& batch, size_t attempts, Do
   };
   const auto reply = [this, &machine, life, attempt, batch,
                       hear](const rpc::Answer<rpc::Outcome>& answer) {
+    tell_answer(machine, batch, answer);
     if (machine.life != life) throw Violation(machine.name + ": answers from another life");
     if (std::exchange(attempt->answered, true)) {
       throw Violation(machine.name + ": answers twice");
@@ -206,15 +213,35 @@ void Clients::write_to(Machine& machine, const Batch& batch, size_t attempts, Do
                                  hear(answer, machine.id);
                                }});
   };
-  world_.post(machine, [batch, decisions, reply](node::Replica& replica, node::Now) {
-    replica.propose(batch.proposal(decisions), reply);
-    return Result<void>();
-  });
+  world_.post(machine,
+              [this, &machine, batch, decisions, reply](node::Replica& replica, node::Now) {
+                if (world_.narrate) world_.tell(machine, "is asked to write" + text(batch));
+                replica.propose(batch.proposal(decisions), reply);
+                return Result<void>();
+              });
   world_.schedule(world_.ordeal().patience, [this, attempt, again] {
     if (std::exchange(attempt->over, true)) return;
     ++world_.counts()["timeouts"];
     again(Duration(0), MemberId());
   });
+}
+
+void Clients::tell_answer(const Machine& machine, const Batch& batch,
+                          const rpc::Answer<rpc::Outcome>& answer) {
+  if (!world_.narrate) return;
+  std::string line = "answers:";
+  if (answer) {
+    for (const Offset offset : answer->offsets) line += " " + std::to_string(offset.value);
+  } else {
+    line += " " + answer.error().error.message;
+  }
+  world_.tell(machine, line + "; asked to write" + text(batch));
+}
+
+void Clients::tell_read(const Machine& machine, Offset end, Offset covers) {
+  if (!world_.narrate) return;
+  world_.tell(machine, "answers a read as of offset " + std::to_string(end.value) +
+                           ", which must not be before " + std::to_string(covers.value));
 }
 
 // ---- What is read. ----
@@ -254,6 +281,7 @@ void Clients::read_from(Machine& machine, const rpc::Freshness& freshness,
   const auto reply = [this, &machine, over, covers, sought, leads,
                       done](rpc::Answer<std::reference_wrapper<const rpc::View>> view) {
     if (view) {
+      tell_read(machine, view->get().book().next_offset(), covers);
       world_.witness().reads(machine, covers, view->get(), sought ? &*sought : nullptr);
       ++world_.counts()[leads ? "reads" : "follower reads"];
       world_.mix(view->get().book().next_offset().value);

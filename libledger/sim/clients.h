@@ -42,6 +42,9 @@ class Clients {
   /// Sends `batch` up to `attempts` times, first to `to` where it is known.
   void write(const Batch& batch, size_t attempts, MemberId to, Done done);
   void write_to(Machine& machine, const Batch& batch, size_t attempts, Done done);
+  void tell_answer(const Machine& machine, const Batch& batch,
+                   const rpc::Answer<rpc::Outcome>& answer);
+  void tell_read(const Machine& machine, Offset end, Offset covers);
   void read(Done done);
   void read_from(Machine& machine, const rpc::Freshness& freshness, std::function<void(bool)> done);
   void page(Done done);

@@ -128,6 +128,7 @@ Told live(const Life& life) {
     Course(*world).run(life.trouble);
   } catch (const Violation& violation) {
     told.violation = violation.what();
+    if (world) world->tell_states();
   }
   if (world) {
     told.hash = world->hash();

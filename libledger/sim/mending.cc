@@ -37,6 +37,9 @@ void World::mend_on(Machine& machine) {
   }
   if (const auto* wait = std::get_if<node::Mender::Wait>(&*step)) {
     tell(machine, "waits: " + wait->why);
+    // Gossip, or --peers: all whom its log names may have left meanwhile.
+    const Machine* leading = calm_ ? leader() : nullptr;
+    if (leading != nullptr) machine.mender->know(leading->replica->configuration().members);
     return schedule(random_.between(5ms, calm_ ? 20ms : 300ms), machine,
                     [this, &machine] { mend_on(machine); });
   }

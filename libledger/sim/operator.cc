@@ -1,6 +1,7 @@
 #include "sim/operator.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/id.h"
 #include "base/planted.h"
@@ -11,21 +12,26 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr size_t machines_max = 14;
+constexpr size_t machines_max = 40;
+constexpr std::array kind_words = {"add", "let leave", "remove", "replace by", "hand over to"};
 /// A change that is not done by then is given up; it may still happen.
 constexpr Duration task_patience = 15s;
-/// For so long a leader may take for alive whom it heard just before he was lost.
-constexpr Duration mourning = 3s;
 
 }  // namespace
+
+/// Whoever was lost may be heard for a while: what he said is late, or a leader that paused has yet
+/// to hear it.
+bool Operator::mourns() const {
+  const Ordeal& ordeal = world_.ordeal();
+  const Duration paused = ordeal.pause_every == Duration() ? Duration() : ordeal.paused;
+  return world_.now() - last_loss_ < ordeal.weather.late + paused + 500ms;
+}
 
 bool Operator::may_lose(const Machine& machine) {
   Machine* leader = world_.leader();
   if (leader == nullptr || busy()) return false;
   // Where nobody is removed it does no harm that a leader counts on who was lost a moment ago.
-  if (world_.ordeal().change_every != Duration() && world_.now() - last_loss_ < mourning) {
-    return false;
-  }
+  if (world_.ordeal().change_every != Duration() && mourns()) return false;
   const raft::Configuration& configuration = leader->replica->configuration();
   if (!leader->replica->members({}).settled) return false;
   if (!configuration.is_voter(machine.id)) return configuration.find(machine.id) != nullptr;
@@ -48,7 +54,7 @@ void Operator::change() {
   if (busy()) return;
   Machine* leader = world_.leader();
   if (leader == nullptr) return;
-  if (world_.now() - last_loss_ < mourning) return;
+  if (mourns()) return;
   if (random_.below(3) != 0 && mend()) return;
   const raft::Configuration& now = leader->replica->configuration();
   if (now.voters() <= 1) growing_ = true;
@@ -64,7 +70,7 @@ void Operator::transfer() {
   if (busy()) return;
   Task task;
   task.change.kind = rpc::Change::Kind::transfer;
-  if (random_.coin()) task.change.name = random_.pick(world_.machines()).name;
+  if (random_.coin()) task.change.name = world_.any().name;
   task.deadline = world_.now() + 3s;
   ++world_.counts()["transfers"];
   begin(std::move(task));
@@ -82,6 +88,13 @@ void Operator::shrink(Machine& leader) {
   const raft::Configuration& now = leader.replica->configuration();
   if (now.members.size() <= 1) return;
   const raft::Member& target = random_.pick(now.members);
+  // A voter with a whole log stays: of damage that nobody has found yet the cluster knows nothing.
+  const auto stays = [&](const raft::Member& member) {
+    const Machine* machine = world_.find(member.id);
+    return member.id != target.id && member.standing == raft::Standing::voter &&
+           machine->fate == Machine::Fate::alive && !machine->damaged;
+  };
+  if (std::ranges::none_of(now.members, stays)) return;
   Machine* machine = world_.find(target.id);
   Task task;
   task.change = {rpc::Change::Kind::leave, target.id, target.name, {}, false};
@@ -145,42 +158,47 @@ void Operator::begin(Task task) {
 
 void Operator::ask(const TaskPtr& task, MemberId to) {
   if (world_.now() >= task->deadline) return;
-  const auto again = [this, task](Duration delay, MemberId next) {
-    world_.schedule(delay, [this, task, next] { ask(task, next); });
-  };
   Machine* machine = world_.find(to);
   if (machine == nullptr) machine = random_.below(4) == 0 ? world_.any_up() : world_.leader();
-  if (machine == nullptr || !machine->up()) return again(50ms, MemberId());
-  const auto over = std::make_shared<bool>(false);
-  const auto reply = [this, task, over, again](const rpc::Answer<rpc::Changed>& answer) {
-    if (std::exchange(*over, true)) return;
-    if (answer) {
-      ++world_.counts()["changes answered"];
-      return finish(task);
-    }
-    world_.tell("the operator hears: " + answer.error().error.message);
-    switch (answer.error().error.code) {
-      case Code::quorum_guard:
-      case Code::no_such_member:
-      case Code::target_behind:
-        ++world_.counts()["changes refused"];
-        return;
-      default: {
-        const Machine* leader = world_.at(answer.error().leader);
-        again(20ms, leader == nullptr ? MemberId() : leader->id);
-      }
-    }
+  if (machine == nullptr || !machine->up()) return ask_in(50ms, task, MemberId());
+  const auto open = std::make_shared<TaskPtr>(task);  // Until it is answered, or given up.
+  const auto reply = [this, open](const rpc::Answer<rpc::Changed>& answer) {
+    if (const TaskPtr answered = std::exchange(*open, nullptr)) hear(answered, answer);
   };
-  world_.tell("the operator asks " + machine->name + " for change " +
-              std::to_string(static_cast<int>(task->change.kind)) + " of " + task->change.name);
+  world_.tell("the operator asks " + machine->name + " to " +
+              kind_words[static_cast<size_t>(task->change.kind)] + " " + task->change.name);
   world_.post(*machine, [change = task->change, reply](node::Replica& replica, node::Now) {
     replica.change(change, reply);
     return Result<void>();
   });
   // Whoever was asked may be gone. What it still has in mind it may do.
-  world_.schedule(2s, [over, again] {
-    if (!std::exchange(*over, true)) again(Duration(0), MemberId());
+  world_.schedule(2s, [this, open] {
+    if (const TaskPtr unanswered = std::exchange(*open, nullptr)) ask(unanswered, MemberId());
   });
+}
+
+void Operator::ask_in(Duration delay, const TaskPtr& task, MemberId to) {
+  world_.schedule(delay, [this, task, to] { ask(task, to); });
+}
+
+void Operator::hear(const TaskPtr& task, const rpc::Answer<rpc::Changed>& answer) {
+  if (answer) {
+    ++world_.counts()["changes answered"];
+    world_.tell("the operator hears that it is done");
+    return finish(task);
+  }
+  world_.tell("the operator hears: " + answer.error().error.message);
+  switch (answer.error().error.code) {
+    case Code::quorum_guard:
+    case Code::no_such_member:
+    case Code::target_behind:
+      ++world_.counts()["changes refused"];
+      return;
+    default: {
+      const Machine* leader = world_.at(answer.error().leader);
+      ask_in(20ms, task, leader == nullptr ? MemberId() : leader->id);
+    }
+  }
 }
 
 void Operator::finish(const TaskPtr& task) {
@@ -191,7 +209,7 @@ void Operator::finish(const TaskPtr& task) {
       if (machine->fate == Machine::Fate::alive) world_.retire(*machine, Machine::Fate::left);
     });
   }
-  if (task->then) world_.schedule(1ms, task->then);
+  if (task->then) world_.schedule(1ms, [task] { task->then(); });
 }
 
 }  // namespace ledger::sim

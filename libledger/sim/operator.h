@@ -42,11 +42,14 @@ class Operator {
   };
   using TaskPtr = std::shared_ptr<Task>;
 
+  bool mourns() const;
   void grow();
   void shrink(Machine& leader);
   void replace_with_new(const Machine& old);
   void begin(Task task);
   void ask(const TaskPtr& task, MemberId to);
+  void ask_in(Duration delay, const TaskPtr& task, MemberId to);
+  void hear(const TaskPtr& task, const rpc::Answer<rpc::Changed>& answer);
   void finish(const TaskPtr& task);
   Machine* lost_member(Machine& leader);
 

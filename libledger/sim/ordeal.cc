@@ -169,12 +169,42 @@ Ordeal misled(Random& random) {
   return ordeal;
 }
 
+/// Leadership is handed over in vain, by leaders that are slow to write or have no room: whoever
+/// shall take over is not told, and what was on its way before still is afterwards. Clients are
+/// many, so that there are always some who do not wait for that.
+Ordeal in_vain(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.between(2, 3);
+  ordeal.clients = random.between(8, 14);
+  ordeal.think = random.between(5ms, 30ms);
+  ordeal.weather.loss_ppm = static_cast<uint32_t>(random.between(100'000, 300'000));
+  ordeal.disk_slow = random.between(400ms, 1500ms);
+  ordeal.slow_every = random.between(200ms, 800ms);
+  ordeal.slow = random.between(500ms, 2s);
+  ordeal.full_every = random.sometimes(500ms, 2s);
+  ordeal.full = random.between(500ms, 2s);
+  ordeal.log.segment_bytes = random.between(2, 6) * 4096;
+  ordeal.transfer_every = random.between(50ms, 300ms);
+  return ordeal;
+}
+
+/// One disk after the other is lost, while members come and go.
+Ordeal attrition(Random& random) {
+  Ordeal ordeal = quiet(random);
+  ordeal.founders = random.between(3, 5);
+  ordeal.wipe_every = random.between(200ms, 1s);
+  ordeal.change_every = random.between(50ms, 300ms);
+  ordeal.crash_every = random.sometimes(500ms, 4s);
+  ordeal.down = random.between(20ms, 500ms);
+  return ordeal;
+}
+
 }  // namespace
 
 Ordeal draw_ordeal(Random& random) {
   using Draw = Ordeal (*)(Random&);
-  constexpr Draw draws[] = {anything, anything,   anything,   power,  network, disks,
-                            churn,    succession, stragglers, ailing, misled};
+  constexpr Draw draws[] = {anything,   anything,   anything, power,  network, disks,    churn,
+                            succession, stragglers, ailing,   misled, in_vain, attrition};
   Ordeal ordeal = draws[random.below(std::size(draws))](random);
   ordeal.settings.election_timeout = 300ms;
   ordeal.settings.heartbeat = 60ms;

@@ -10,41 +10,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string describe(const raft::Message& message) {
-  static constexpr std::string_view names[] = {"vote?",       "vote",        "append",   "appended",
-                                               "install",     "timeout now", "leading?", "leading",
-                                               "read index?", "read index"};
-  std::string line = std::string(names[message.body.index()]) + " to " +
-                     std::to_string(message.to.value) + " in term " +
-                     std::to_string(message.term.value);
-  if (const auto* vote = std::get_if<raft::RequestVote>(&message.body)) {
-    line += ", log to " + std::to_string(vote->last_index.value) + "^" +
-            std::to_string(vote->last_term.value) + (vote->pre_vote ? ", pre" : "");
-  } else if (const auto* answer = std::get_if<raft::RequestVoteResult>(&message.body)) {
-    line += std::string(answer->granted ? ", yes" : ", no") + (answer->pre_vote ? ", pre" : "");
-  } else if (const auto* append = std::get_if<raft::AppendEntries>(&message.body)) {
-    line += ", " + std::to_string(append->count) + " after " +
-            std::to_string(append->previous_index.value) + "^" +
-            std::to_string(append->previous_term.value) + ", committed " +
-            std::to_string(append->commit.value);
-  } else if (const auto* result = std::get_if<raft::AppendEntriesResult>(&message.body)) {
-    line += (result->rejected == Index()
-                 ? std::string(", has ")
-                 : ", rejects " + std::to_string(result->rejected.value) + ", has ") +
-            std::to_string(result->last_index.value);
-  } else if (const auto* install = std::get_if<raft::InstallSnapshot>(&message.body)) {
-    line += ", to " + std::to_string(install->last_index.value);
-  }
-  return line;
-}
-
 }  // namespace
 
 void World::send(Machine& machine) {
   for (raft::Message& message : machine.replica->take_messages()) {
     witness_->sends(machine, message);
     mix(message.to.value << 32 ^ message.body.index() << 28 ^ message.term.value);
-    if (narrate) tell(machine, describe(message));
+    tell(machine, message);
     const MemberId to = message.to;
     machine.outbox->put(std::move(message));
     if (!machine.sending[to]) arrange_batch(machine, to, random_.between(1us, 100us));

@@ -140,7 +140,7 @@ void Trouble::part() {
   }
   // Sometimes one talks to all the same: he hears two leaders, and whom either has told what.
   if (random_.below(3) == 0) {
-    const MemberId bridge = random_.pick(world_.machines()).id;
+    const MemberId bridge = world_.any().id;
     std::erase(side, bridge);
     std::erase(other, bridge);
   }
@@ -173,7 +173,7 @@ void Trouble::slow() {
 void Trouble::fill() {
   const bool all = random_.below(4) == 0;
   for (Machine& machine : world_.machines()) {
-    if (!all && &machine != &random_.pick(world_.machines())) continue;
+    if (!all && &machine != &world_.any()) continue;
     if (machine.fate != Machine::Fate::alive) continue;
     ++world_.counts()["full disks"];
     world_.tell(machine, "has a full disk");
@@ -188,7 +188,7 @@ void Trouble::fill() {
 }
 
 void Trouble::set_clock() {
-  Machine& machine = random_.pick(world_.machines());
+  Machine& machine = world_.any();
   ++world_.counts()["clock jumps"];
   const auto jump = static_cast<int64_t>(random_.below(2 * year_ns)) - year_ns;
   machine.wall_offset = random_.coin() ? jump : jump / 1'000'000'000;
@@ -265,8 +265,10 @@ bool Trouble::flip(Machine& machine, const std::string& path, size_t first, size
   return true;
 }
 
-/// Whether each entry that damaged members lost is committed, and there once more.
-bool Trouble::survivable() {
+/// Whether each entry that damaged members lost is committed, and there once more, with a member:
+/// who has left may have it and won't be asked. Who is alone does not even start.
+bool Trouble::survivable(const raft::Configuration& members) {
+  if (members.members.size() <= 1) return false;
   for (Machine& machine : world_.machines()) {
     if (!machine.damaged || machine.fate != Machine::Fate::alive) continue;
     const Result<log::Remains> remains = log::Remains::look(machine.disk);
@@ -274,7 +276,7 @@ bool Trouble::survivable() {
     for (const log::Hole& hole : remains->holes()) {
       if (hole.anchor.index > world_.witness().applied()) return false;
       if (!std::ranges::any_of(world_.machines(), [&](Machine& other) {
-            return &other != &machine && gives(other, hole);
+            return &other != &machine && members.find(other.id) != nullptr && gives(other, hole);
           })) {
         return false;
       }
@@ -332,10 +334,11 @@ void Trouble::damage() {
     if (machine->up()) return world_.scrub_in(*machine, random_.between(1ms, 5s));
   } else if (operator_.settled()) {
     // More may be damaged than the rest could bear, if each entry is somewhere.
+    const raft::Configuration members = world_.leader()->replica->configuration();
     fall(*machine);
     const io::MemoryDisk before = machine->disk;
     spoil(*machine, /*newest=*/false);
-    if (machine->damaged && survivable()) {
+    if (machine->damaged && survivable(members)) {
       ++world_.counts()["damaged crosswise"];
       operator_.lost();
     } else {

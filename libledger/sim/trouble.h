@@ -40,7 +40,7 @@ class Trouble {
   bool lose(Machine& machine, const std::string& path);
   /// Bits of the bytes from `first` to `end`.
   bool flip(Machine& machine, const std::string& path, size_t first, size_t end);
-  bool survivable();
+  bool survivable(const raft::Configuration& members);
   bool gives(Machine& machine, const log::Hole& hole);
   Machine* victim();
 

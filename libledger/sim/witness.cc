@@ -175,9 +175,9 @@ void Witness::on_majority(const Machine& machine, Index index, const char* what)
     if (world_.shows(index, term)) return;
     violated(machine, text(index) + " " + what + ", and no log can show it");
   }
-  violated(machine, text(index) + " " + what + " and on " +
+  violated(machine, text(index) + " " + what + ", and " +
                         std::to_string(holding(machine.configuration)) + " of " +
-                        std::to_string(machine.configuration.voters()) + " disks");
+                        std::to_string(machine.configuration.voters()) + " voters have it on disk");
 }
 
 void Witness::sends(const Machine& machine, const raft::Message& message) {

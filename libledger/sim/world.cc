@@ -88,13 +88,23 @@ Machine* World::leader() {
   return found;
 }
 
+Machine& World::any() {
+  if (std::ranges::count(machines_, Machine::Fate::alive, &Machine::fate) == 0) {
+    throw Violation("nobody is left");
+  }
+  for (;;) {
+    Machine& machine = random_.pick(machines_);
+    if (machine.fate == Machine::Fate::alive) return machine;
+  }
+}
+
 Machine* World::any_running() {
-  Machine& machine = random_.pick(machines_);
+  Machine& machine = any();
   return machine.runs() && machine.paused_until <= now_ ? &machine : nullptr;
 }
 
 Machine* World::any_up() {
-  Machine& machine = random_.pick(machines_);
+  Machine& machine = any();
   return machine.up() && machine.paused_until <= now_ ? &machine : nullptr;
 }
 
@@ -201,6 +211,8 @@ void World::end(Machine& machine) {
   machine.answers.clear();
   machine.turn_at.reset();
   machine.drain_at.reset();
+  machine.writing = false;
+  machine.told.clear();
   machine.sending.clear();
   machine.stream = 0;
 }
@@ -416,6 +428,7 @@ void World::after(Machine& machine) {
   // What could not be read from a disk that fails can't be checked either.
   tell_answers(machine, machine.applied != machine.replica->history().applied());
   note(machine);
+  tell_state(machine);
   send(machine);
   follow_pull(machine);
   arrange_drain(machine);
@@ -426,6 +439,7 @@ void World::after(Machine& machine) {
 }
 
 void World::arrange_drain(Machine& machine) {
+  if (machine.writing) return;
   Duration delay;
   if (machine.log->has_writes()) {
     const bool slow = machine.slow_until > now_;
@@ -442,9 +456,11 @@ void World::arrange_drain(Machine& machine) {
   if (machine.drain_at && *machine.drain_at <= at) return;
   machine.drain_at = at;
   machine.drain_takes = delay;
+  machine.writing = machine.log->has_writes();
   schedule(delay, machine, [this, &machine, at] {
     if (machine.drain_at != at) return;
     machine.drain_at.reset();
+    machine.writing = false;
     drain(machine);
   });
 }
@@ -477,24 +493,6 @@ void World::set_calm(bool calm) {
     if (!machine.runs()) start(machine);
     if (machine.damaged && machine.up()) scrub_in(machine, random_.between(1ms, 50ms));
   }
-}
-
-// ---- What can be seen of it. ----
-
-void World::tell(const Machine& machine, const std::string& what) {
-  if (narrate) narrate(machine.name + " (" + std::to_string(machine.id.value) + ") " + what);
-}
-
-void World::tell(const std::string& what) {
-  if (narrate) narrate(what);
-}
-
-void World::note(const Machine& machine) {
-  const node::Replica& replica = *machine.replica;
-  mix(static_cast<uint64_t>(now_.ns));
-  mix(machine.id.value << 32 ^ replica.term().value << 8 ^ replica.role().size());
-  mix(replica.committed().value << 32 ^ replica.history().applied().value);
-  mix(machine.log->last_index().value << 32 ^ machine.log->synced_index().value);
 }
 
 }  // namespace ledger::sim

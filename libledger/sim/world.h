@@ -88,7 +88,9 @@ struct Machine {
   std::optional<Instant> turn_at;
   std::optional<Instant> drain_at;
   Duration drain_takes{};
+  bool writing = false;  ///< That drain is of writes, and takes what it takes, whatever comes.
   std::map<MemberId, bool> sending;
+  std::string told;     ///< Its state, as it was last narrated.
   uint64_t stream = 0;  ///< The number of the pull that is under way.
 
   // As the witness has seen.
@@ -122,8 +124,10 @@ class World {
   Machine* find(MemberId id);
   Machine* at(const std::string& address);
   Machine* leader();  ///< The one of the highest term among those that are up.
-  Machine* any_up();
-  Machine* any_running();
+  /// Any one that is not gone for good.
+  Machine& any();
+  Machine* any_up();       ///< Likewise; nothing where it is down or paused.
+  Machine* any_running();  ///< Likewise.
 
   /// Lets time pass until `until`, or until `done`.
   void advance(
@@ -160,8 +164,10 @@ class World {
   /// Whether somebody can read this entry from his disk now.
   bool shows(Index index, Term term);
 
-  void tell(const Machine& machine, const std::string& what);
+  // Only where somebody listens.
   void tell(const std::string& what);
+  void tell(const Machine& machine, const std::string& what);
+  void tell_states();  ///< How it stands with all who have not left.
   void mix(uint64_t value) {
     hash_ = (hash_ ^ value) * 0x9e3779b97f4a7c15;
     hash_ ^= hash_ >> 29;
@@ -199,6 +205,9 @@ class World {
   void end(Machine& machine);
   void crash_disk(Machine& machine);
   void note(const Machine& machine);
+  void tell(const Machine& machine, const raft::Message& message);
+  void tell_state(Machine& machine);  ///< Where it is another than was told.
+  std::string state(const Machine& machine) const;
 
   // Mending.
   void begin_mending(Machine& machine);
