@@ -172,8 +172,8 @@ Result<Instant> Replica::turn(Now now) {
   }
   synced_then_ = log_.synced_index();
   Instant wake = wake_;
-  if (idle_since_) {
-    if (now.instant - *idle_since_ >= idle_after && idle) {
+  if (idle_since_ && idle) {  // While it owes the disk something, the disk will wake us.
+    if (now.instant - *idle_since_ >= idle_after) {
       log_.save_idle();
       idle_since_.reset();
     } else {

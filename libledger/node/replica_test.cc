@@ -234,6 +234,19 @@ TEST_CASE("what waits for a slow disk is bounded: the rest is refused, and nothi
   CHECK(later.outcome().offsets.front() == Offset(waiting));
 }
 
+TEST_CASE("a disk that is slow is waited for, not asked again and again") {
+  Single node;
+  Heard heard;
+  node.replica->propose(raw({{1, "a"}}), heard.reply());
+  for (int i = 0; i < 20; ++i) {
+    const Result<Instant> wake = node.replica->turn(node.now());
+    REQUIRE(wake);
+    CHECK(*wake > node.clock.now());
+    node.clock.advance(std::chrono::milliseconds(100));
+  }
+  CHECK_FALSE(heard.answer);
+}
+
 TEST_CASE("more readers than fit are refused") {
   Single node;
   size_t busy = 0;

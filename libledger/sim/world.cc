@@ -19,6 +19,8 @@ constexpr Time begin_of_time{1'767'225'600'000'000'000};
 /// A full disk is tried again after this, as node::Node does.
 constexpr Duration full_disk_patience = 1s;
 constexpr size_t mailbox_events_max = 16'384;
+/// So many are needed at most to apply what a start finds in the log; a loop that spins takes more.
+constexpr unsigned turns_in_vain_max = 10'000;
 
 }  // namespace
 
@@ -399,12 +401,17 @@ void World::arrange_turn(Machine& machine, Duration delay) {
 void World::turn(Machine& machine) {
   const node::Now now = clocks(machine);
   const uint64_t syncs = machine.disk.calls(io::Call::sync);
+  const bool woken = !machine.mailbox.empty();
   for (Machine::Event& event : std::exchange(machine.mailbox, {})) {
     const Result<void> done = event(*machine.replica, now);
     if (!done) return stops(machine, done.error());
   }
   const Result<Instant> wake = machine.replica->turn(now);
   if (!wake) return stops(machine, wake.error());
+  machine.turns_in_vain = woken || *wake > now.instant ? 0 : machine.turns_in_vain + 1;
+  if (machine.turns_in_vain > turns_in_vain_max) {
+    throw Violation(machine.name + " turns again and again, and waits for nothing");
+  }
   // Where the loop had to wait for the disk, nothing else happened meanwhile.
   if (machine.disk.calls(io::Call::sync) != syncs) {
     machine.paused_until =

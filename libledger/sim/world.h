@@ -76,6 +76,7 @@ struct Machine {
   int64_t wall_offset = 0;   ///< Of its civil clock.
   Instant paused_until;
   Instant slow_until;
+  unsigned turns_in_vain = 0;  ///< In a row: no event, and the next one wanted at once.
 
   /// What was answered to clients in this turn.
   struct Answer {
