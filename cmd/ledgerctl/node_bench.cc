@@ -211,15 +211,23 @@ class Pace {
   Pace(logpb::v1::Log::Stub& stub, std::chrono::microseconds every)
       : stub_(stub), thread_([this, every] { run(every); }) {}
 
-  /// The 99th percentile of all calls, in µs, once all are answered; and how many there were.
-  std::pair<double, size_t> end() {
+  /// Once all calls are answered: how many there were, and percentiles in µs.
+  struct Felt {
+    size_t calls = 0;
+    double p50_us = 0;
+    double p99_us = 0;
+  };
+  Felt end() {
     stops_ = true;
     thread_.join();
     std::unique_lock lock(mutex_);
     answered_.wait(lock, [&] { return latencies_us_.size() == begun_; });
     if (!failure_.empty()) give_up("an append failed: " + failure_);
     std::ranges::sort(latencies_us_);
-    return {latencies_us_.at((latencies_us_.size() - 1) * 99 / 100), begun_};
+    const auto at = [&](size_t percent) {
+      return latencies_us_.at((latencies_us_.size() - 1) * percent / 100);
+    };
+    return {begun_, at(50), at(99)};
   }
 
  private:
@@ -383,7 +391,7 @@ void catch_up(const std::string& program) {
 
   Pace without(*stub, every);
   std::this_thread::sleep_for(quiet);
-  const auto [p99_without, calls_without] = without.end();
+  const Pace::Felt quietly = without.end();
   auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
                                      .patience = {.limit = std::chrono::seconds(30)},
                                      .verbose = {}});
@@ -401,7 +409,7 @@ void catch_up(const std::string& program) {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
   const double took = seconds_since(start);
-  const auto [p99_with, calls_with] = with.end();
+  const Pace::Felt meanwhile = with.end();
   fmt::print("one of 3 nodes catches up, with {} appends/s of one record\n",
              std::chrono::microseconds(std::chrono::seconds(1)) / every);
   fmt::print("  disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
@@ -411,7 +419,10 @@ void catch_up(const std::string& program) {
   fmt::print(
       "  p99 of the leader          {:10.0f} us     {:.0f} us without, ratio {:.2f} ({} and {} "
       "calls, load {:.1f})\n",
-      p99_with, p99_without, p99_with / p99_without, calls_with, calls_without, load_average());
+      meanwhile.p99_us, quietly.p99_us, meanwhile.p99_us / quietly.p99_us, meanwhile.calls,
+      quietly.calls, load_average());
+  fmt::print("  p50 of the leader          {:10.0f} us     {:.0f} us without\n", meanwhile.p50_us,
+             quietly.p50_us);
 }
 
 /// In a process of its own: another must be started before there are threads, too. Whether it ends

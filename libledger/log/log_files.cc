@@ -391,6 +391,8 @@ Synced LogFiles::synced(std::optional<Index> first_written) {
 /// quarter more, so that it is whole when this one is full; or a piece when there is time.
 Result<void> LogFiles::prepare(bool worked) {
   std::optional<Error> no_space = writer_.no_space();
+  // What is written while there is nothing to prepare is no debt to the segment after the next.
+  if (writer_.prepared()) prepared_until_ = writer_.written_bytes();
   if (!writer_.blocked() && !writer_.prepared()) {
     const uint64_t behind = writer_.written_bytes() - prepared_until_;
     const uint64_t busy_piece = std::min(busy_piece_bytes, options_.segment_bytes / 16);

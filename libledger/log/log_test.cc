@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
+#include <utility>
 
 #include "log/test_entries.h"
 
@@ -202,6 +204,29 @@ TEST_CASE("the stored commit index names the checkpoint, with its configuration"
   CHECK(recovered.configuration == "two members");
   CHECK(recovered.configuration_index == Index(52));
   CHECK(recovered.checkpoint + recovered.entries.size() == Index(101));
+}
+
+TEST_CASE("no segment is prepared at one go, however many come one after the other") {
+  io::MemoryDisk disk;
+  io::SeededRandom random(1);
+  const Options options = {.segment_bytes = 16 << 20};
+  const std::unique_ptr<Log> log = new_log(disk, random, options);
+  while (log->has_preparation()) REQUIRE(log->drain());
+  Maker maker(*log);
+  uint64_t segments = log->size().first;
+  uint64_t before = options.segment_bytes;
+  uint64_t most = 0;
+  while (segments < 4) {
+    const Entry entry = maker.records(1, 400'000);
+    REQUIRE(log->append(std::span(&entry, 1)));
+    REQUIRE(log->drain());
+    if (std::exchange(segments, log->size().first) != segments) before = 0;  // It has become one.
+    const auto next = disk.open(next_path, io::Access::read);
+    const uint64_t now = next ? (*next)->size().value() : 0;
+    most = std::max(most, now - before);
+    before = now;
+  }
+  CHECK(most <= 4 << 20);
 }
 
 TEST_CASE("a segment is prepared while the one before it fills, and in idle time") {
