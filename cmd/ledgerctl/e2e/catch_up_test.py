@@ -61,7 +61,13 @@ def pulls(member):
 def killed_on_the_way(member, end):
     """Starts it, and kills it when it has come further. What it reported first and last."""
     member.start()
-    first = eventually("it reports", lambda: report(member))
+
+    def settled():
+        """A node that has just started answers before it has applied what is in its log."""
+        now = report(member)
+        return now if now and now["applied"] == now["committed"] > 0 else None
+
+    first = eventually("it reports what it has", settled)
 
     def further():
         now = report(member)
