@@ -144,7 +144,7 @@ class LogFiles final : public Log {
   std::mutex drain_mutex_;  ///< Guards what follows. Taken before mutex_.
   Writer writer_;
   std::vector<Write> draining_;
-  uint64_t prepared_until_ = 0;  ///< Bytes written when a piece was last prepared.
+  uint64_t prepared_until_ = 0;  ///< Bytes written when no preparation was owed last.
 
   mutable OpenSegments open_segments_;
 

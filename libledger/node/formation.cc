@@ -97,15 +97,14 @@ Result<std::optional<Formation>> form_by_gossip(const rpc::Introduction& self, s
   }
   if (const auto peer = TRY(find_cluster(contacts))) return entering(self, *peer);
   if (expect == 0 || contacts.size() + 1 < expect) return std::nullopt;
-  const auto told = [](const Contact& one) { return one.answer && one.answer->expects; };
-  const bool several_told = std::ranges::any_of(contacts, told);
+  const bool several_told = std::ranges::any_of(contacts, &Contact::expects);
   if (several_told && contacts.size() + 1 > expect) return std::nullopt;
   std::vector<raft::Member> founders = {
       {self.member, raft::Standing::voter, self.name, self.address}};
   std::set<MemberId> ids = {self.member};
   std::ranges::sort(contacts, {}, &Contact::name);
   for (const Contact& contact : contacts) {
-    if (!contact.answer || (told(contact) && contact.name < self.name)) return std::nullopt;
+    if (!contact.answer || (contact.expects() && contact.name < self.name)) return std::nullopt;
     const MemberId id = contact.answer->member;
     // A copied directory: the operator has to say which of the two is meant.
     if (!ids.insert(id).second) return std::nullopt;

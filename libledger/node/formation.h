@@ -17,6 +17,9 @@ struct Contact {
   std::string name;
   std::string address;  ///< rpc
   std::optional<rpc::Introduction> answer = {};
+
+  /// It was told how many found a cluster, and has none yet.
+  bool expects() const { return answer && answer->expects; }
 };
 
 /// What a node does about its cluster.

@@ -30,9 +30,8 @@ Result<std::optional<Formation>> Search::ask(const rpc::Introduction& self) {
     if (answer) contact.answer = *answer;
   }
   if (!by_gossip_) return form(self, expect_, contacts_);
-  const auto told = [](const Contact& one) { return one.answer && one.answer->expects; };
-  const bool too_many =
-      expect_ > 0 && contacts_.size() >= expect_ && std::ranges::any_of(contacts_, told);
+  const bool too_many = expect_ > 0 && contacts_.size() >= expect_ &&
+                        std::ranges::any_of(contacts_, &Contact::expects);
   if (too_many && !std::exchange(told_too_many_, true)) {
     tell_(Level::warning, fmt::format("{} nodes are here, --bootstrap-expect says {}",
                                       contacts_.size() + 1, expect_));

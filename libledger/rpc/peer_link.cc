@@ -36,6 +36,7 @@ std::shared_ptr<grpc::Channel> peer_channel(const std::string& address) {
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetMaxReceiveMessageSize(request_bytes_max);
   arguments.SetMaxSendMessageSize(request_bytes_max);
+  keep_callback_threads();
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -202,7 +203,6 @@ void Link::connect() {
   if (!channel_ || address_ != member_->address) {
     address_ = member_->address;
     channel_ = peer_channel(address_);
-    keep_callback_threads();
   }
   call_ = std::make_unique<Call>(shared_from_this(), *member_);
   to_message(Route{shared_->options.cluster, shared_->options.self, to_},
