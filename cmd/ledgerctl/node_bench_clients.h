@@ -1,0 +1,66 @@
+// The clients of node_bench: what they do, and what they feel.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "log/v1/log.grpc.pb.h"
+
+namespace ledger::bench {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start);
+
+[[noreturn]] void give_up(const std::string& why);
+
+/// What callers felt.
+struct Felt {
+  size_t calls = 0;
+  double rate = 0;  ///< A second.
+  double p50_us = 0;
+  double p99_us = 0;
+};
+
+std::unique_ptr<logpb::v1::Log::Stub> connect(const std::string& address);
+
+/// Records a second, streamed in messages of 1000, answers read by a second thread.
+double append_stream(logpb::v1::Log::Stub& stub, uint32_t messages);
+/// The same of all that is read, from the first to the last.
+double read_stream(logpb::v1::Log::Stub& stub);
+
+/// `callers` at a time, each with a stream and one record under way, the next once the last is
+/// answered: as our own client has it.
+Felt append_each(logpb::v1::Log::Stub& stub, int callers, int calls);
+/// The same as unary calls, by callback.
+Felt append_unary(logpb::v1::Log::Stub& stub, int callers, int calls);
+
+/// Begins a call every so often, whatever became of those before, until told to stop.
+class Pace {
+ public:
+  Pace(logpb::v1::Log::Stub& stub, std::chrono::microseconds every);
+
+  /// Once all calls are answered.
+  Felt end();
+
+ private:
+  void run(std::chrono::microseconds every);
+
+  logpb::v1::Log::Stub& stub_;
+  const Clock::time_point start_ = Clock::now();
+  std::atomic<bool> stops_ = false;
+  std::mutex mutex_;
+  std::condition_variable answered_;
+  size_t begun_ = 0;
+  std::vector<double> latencies_us_;
+  std::string failure_;
+  std::thread thread_;  ///< Begins last.
+};
+
+}  // namespace ledger::bench
