@@ -232,7 +232,9 @@ Result<void> Node::turns() {
     follow_members();
     send();
     follow_pull();
-    if (replica_.pulling()) wake = std::min(wake, std::max(pull_again_, turn.instant));
+    if (const auto& wanted = replica_.pulling(); wanted && wanted->number != pull_begun_) {
+      wake = std::min(wake, std::max(pull_again_, turn.instant));
+    }
     see_to_hand_over();
     report();
     if (!replica_.belongs()) return fail(Code::no_such_member, name_ + " is no member any more");
