@@ -153,7 +153,15 @@ bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
 }
 
 Result<rpc::EntriesGiven> Node::entries(const rpc::EntriesAsked& asked, size_t bytes_max) {
-  return give(log_, Index(committed_), asked, bytes_max);
+  // Who mends its log asks one question after the other, and can do nothing else before it is
+  // whole.
+  if (asked.term) return give(log_, Index(committed_), asked, bytes_max);
+  const size_t bytes_wanted = pace_.batch_bytes(clock_.now(), bytes_max);
+  rpc::EntriesGiven given = TRY(give(log_, Index(committed_), asked, bytes_wanted));
+  size_t bytes = 0;
+  for (const Entry& entry : given.entries) bytes += entry.bytes().size();
+  given.pause = pace_.gave(clock_.now(), bytes);
+  return given;
 }
 
 void Node::confirm(rpc::Reply<rpc::Leading> reply) {
@@ -229,6 +237,7 @@ Result<void> Node::turns() {
     wake = TRY(replica_.turn(turn));
     if (log_.has_writes()) wake_disk();
     committed_ = replica_.committed().value;
+    pace_.wrote(turn.instant, replica_.appended_bytes());
     follow_members();
     send();
     follow_pull();

@@ -19,6 +19,7 @@
 #include "node/mailbox.h"
 #include "node/metrics.h"
 #include "node/outbox.h"
+#include "node/pace.h"
 #include "node/replica.h"
 #include "node/scrubbing.h"
 #include "rpc/peer_ports.h"
@@ -184,6 +185,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   // Shared with the threads that peers call from.
   std::atomic<size_t> received_bytes_ = 0;  ///< Of messages in the mailbox.
   std::atomic<uint64_t> committed_ = 0;
+  Pace pace_;   ///< Of what others pull from us.
   Cuts& cuts_;  ///< Nobody is cut off, but in tests.
   std::atomic<bool> alone_ = true;
   std::mutex gone_mutex_;

@@ -263,6 +263,7 @@ Result<void> Replica::append(std::vector<Entry> entries) {
       entry.rules = book::rules_newest;
     }
     before = &entry;
+    appended_bytes_ += entry.bytes().size();
   }
   // What is ordered again is not acknowledged again before it is known to be on disk.
   acknowledged_ = std::min(acknowledged_, entries.front().index - 1);

@@ -100,6 +100,8 @@ class Replica {
   bool belongs() const { return !gone_.contains(self_.id); }
   /// Entries up to here are committed.
   Index committed() const { return committed_; }
+  /// Bytes of all entries that consensus had us append since the start; not of those pulled.
+  uint64_t appended_bytes() const { return appended_bytes_; }
   const raft::Configuration& configuration() const { return engine_->configuration(); }
   /// Members that were, by what is applied, and are not any more. Ids are never used again.
   const std::set<MemberId>& gone() const { return gone_; }
@@ -146,6 +148,7 @@ class Replica {
   MemberId transferee_;  ///< Whom leadership is being handed to.
   Index committed_;
   Index committed_at_start_;
+  uint64_t appended_bytes_ = 0;
   Term applied_term_;  ///< Of the last entry applied.
   Instant wake_;
   std::optional<Instant> idle_since_;  ///< Nothing has been appended since; unset once it is saved.

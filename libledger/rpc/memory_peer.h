@@ -77,6 +77,7 @@ class MemoryPeer final : public PeerNode {
   std::vector<EntriesAsked> asked;
   int told_gone = 0;
   MemberId stranger;  ///< No member any more.
+  Duration pause{};   ///< After each batch of entries; set before they are asked for.
   size_t not_taken(MemberId to) { return waiting_[to].size(); }
 
   // ---- PeerNode. ----
@@ -102,7 +103,7 @@ class MemoryPeer final : public PeerNode {
       if (!given.empty() && bytes > bytes_max) break;
       given.push_back(entry);
     }
-    return EntriesGiven{std::move(given), Index(log_.size()), match_};
+    return EntriesGiven{std::move(given), Index(log_.size()), match_, pause};
   }
 
   void confirm(Reply<Leading> reply) override {

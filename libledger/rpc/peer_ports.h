@@ -44,6 +44,8 @@ struct EntriesGiven {
   std::vector<Entry> entries;    ///< From `from` on and without a gap; maybe none.
   Index committed;               ///< The node's commit index.
   Match match = Match::unknown;  ///< Of entry `end` - 1; unknown where no term was said.
+  /// How long the node wants to be left alone before it is asked for what follows; is not sent.
+  Duration pause{};
 };
 
 /// What a leader says of itself once a majority of the others, asked after this question came, has

@@ -134,6 +134,36 @@ TEST_CASE("a pull ends where the member has no more") {
   CHECK(none.batches() == 0);
 }
 
+TEST_CASE("who gives entries may pause, and the end of either side ends the pause") {
+  for (const bool server_first : {false, true}) {
+    CAPTURE(server_first);
+    Pair pair;
+    pair.two.node.set_log(test_entries(2, entry_bytes_max));
+    pair.two.node.pause = std::chrono::hours(1);
+    Taker taker(true);
+    pair.one.peers->pull(pair.two.id, {Index(1), Index(3), {}}, taker.take());
+    REQUIRE(taker.next());
+    taker.go_on(true);
+    if (server_first) {
+      pair.two.server->stop({});
+      REQUIRE(taker.end());
+    }
+    pair.one.peers->stop();
+    CHECK(taker.batches() == 1);
+  }
+}
+
+TEST_CASE("after a pause a pull goes on") {
+  Pair pair;
+  pair.two.node.set_log(test_entries(3, entry_bytes_max));
+  pair.two.node.pause = std::chrono::milliseconds(1);
+  Taker taker;
+  pair.one.peers->pull(pair.two.id, {Index(1), Index(4), {}}, taker.take());
+  CHECK_FALSE(taker.end());
+  CHECK(taker.entries().size() == 3);
+  CHECK(taker.batches() == 3);
+}
+
 TEST_CASE("a pull that is called off brings nothing more") {
   Pair pair;
   pair.two.node.set_log(test_entries(100, entry_bytes_max));

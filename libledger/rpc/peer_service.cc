@@ -1,17 +1,21 @@
 #include "rpc/peer_service.h"
 
+#include <grpcpp/alarm.h>
+
 #include <cassert>
 #include <utility>
 
 #include "base/id.h"
 #include "rpc/calls.h"
+#include "rpc/deadline.h"
 
 namespace ledger::rpc {
 namespace {
 
 namespace peerv1 = ::peer::v1;
 
-/// Sends entries, one frame at a time; reads the next once the last is on its way.
+/// Sends entries, one frame at a time; reads the next once the last is on its way, and the node's
+/// pause is over.
 class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesResponse>,
                           public OpenCall,
                           public std::enable_shared_from_this<EntriesCall> {
@@ -27,16 +31,15 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
     return call.get();
   }
 
-  void close() override {
-    const std::lock_guard lock(mutex_);
-    if (!end_) end_ = host_.absent();  // Whoever fetches or writes will see it.
-  }
+  void close() override { end(host_.absent()); }
 
   void OnWriteDone(bool ok) override {
     const std::lock_guard lock(mutex_);
     if (!ok) end_ = grpc::Status::CANCELLED;
     if (end_) return Finish(*end_);
-    fetch_soon();
+    if (pause_ == Duration(0)) return fetch_soon();
+    alarm_ = std::make_unique<grpc::Alarm>();
+    alarm_->Set(call_deadline(pause_), [self = shared_from_this()](bool) { self->go_on(); });
   }
 
   void OnDone() override {
@@ -45,6 +48,23 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   }
 
  private:
+  /// Whoever pauses, fetches or writes will see it.
+  void end(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = status;
+    if (alarm_) alarm_->Cancel();
+  }
+
+  /// The pause is over.
+  void go_on() {
+    {
+      const std::lock_guard lock(mutex_);
+      alarm_.reset();
+      if (end_) return Finish(*end_);
+    }
+    fetch();
+  }
+
   /// The disk may be slow, and the threads that brought us here are the network's.
   void fetch_soon() {
     on_grpc_thread([self = shared_from_this()] { self->fetch(); });
@@ -61,6 +81,7 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
         assert(entries.front().index == asked_.from && entries.back().index < asked_.end);
         asked_.from = entries.back().index + 1;
       }
+      pause_ = given->pause;
       to_message(*given, response_);
       answered_ = asked_.term.has_value();
     }
@@ -77,8 +98,10 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   bool answered_ = false;              ///< The one answer about an entry is on its way.
   std::shared_ptr<EntriesCall> self_;  ///< Until gRPC is done with us.
   peerv1::EntriesResponse response_;
+  Duration pause_{};  ///< After what is being written.
   std::mutex mutex_;
-  std::optional<grpc::Status> end_;  ///< How the call is to end.
+  std::unique_ptr<grpc::Alarm> alarm_;  ///< Rings when the pause is over.
+  std::optional<grpc::Status> end_;     ///< How the call is to end.
 };
 
 }  // namespace
