@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "node_bench_clients.h"
+#include "node_clients_bench.h"
 #include "rpc/client.h"
 #include "rpc/process.h"
 #include "throwaway.h"

@@ -1,4 +1,4 @@
-#include "node_bench_clients.h"
+#include "node_clients_bench.h"
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
