@@ -14,6 +14,9 @@ constexpr size_t mailbox_events_max = 16'384;
 constexpr Duration full_disk_patience = std::chrono::seconds(1);
 /// More than this from others is dropped: what the loop can't keep up with is sent again anyhow.
 constexpr size_t received_bytes_max = 64 << 20;
+/// What brings no more than this, while no more than this waits to be applied, causes little.
+constexpr size_t light_bytes_max = 16 << 10;
+constexpr uint64_t light_records_max = 8;
 /// All sealed segments are read once in this time.
 constexpr Duration scrub_round = std::chrono::hours(24);
 /// How long after a pull broke another member is asked.
@@ -87,16 +90,18 @@ void Node::stop() {
 
 // ---- From any thread. ----
 
+/// `bytes` come with it; where that is little, the caller may take a turn.
 template <class Asked>
-void Node::post(Asked asked) {
-  std::optional<Event> refused = mailbox_.post(Event(std::move(asked)));
-  if (!refused) return;
+void Node::post(Asked asked, size_t bytes) {
+  std::optional<Event> refused = mailbox_.put(Event(std::move(asked)));
+  if (!refused) return bytes <= light_bytes_max ? take_turn() : mailbox_.wake();
   std::get<Asked>(*refused).reply(tl::unexpected(
       rpc::Failure{{Code::busy, name_ + " is overloaded or stopping", "retry later"}}));
 }
 
 void Node::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
-  post(Propose{std::move(proposal), std::move(reply)});
+  const size_t bytes = proposal.packed.size();
+  post(Propose{std::move(proposal), std::move(reply)}, bytes);
 }
 
 void Node::read(const rpc::Freshness& freshness, Readers::ReadReply reply) {
@@ -148,7 +153,13 @@ bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
   const size_t bytes = bytes_of(messages);
   if (received_bytes_ + bytes > received_bytes_max) return true;
   received_bytes_ += bytes;
-  if (mailbox_.post(Received{std::move(messages), bytes})) received_bytes_ -= bytes;
+  if (mailbox_.put(Received{std::move(messages), bytes})) {
+    received_bytes_ -= bytes;
+  } else if (bytes <= light_bytes_max) {
+    take_turn();
+  } else {
+    mailbox_.wake();
+  }
   return true;
 }
 
@@ -217,37 +228,58 @@ Result<void> Node::turns() {
   turn_ = begin.instant;
   TRY(replica_.start(begin));
   follow_members();  // Whoever finds damage must know whether there are others.
-  std::vector<Event> events;
-  Instant wake = clock_.now();
-  Offset applied;
-  for (;;) {
-    const Instant done = clock_.now();
-    if (std::exchange(applied, replica_.history().end()) != applied) apply_.add(done - turn_);
-    const Duration patience = std::max(wake - done, Duration(0));
-    if (!mailbox_.take(events, patience)) return {};
-    const Now turn = now();
-    turn_ = turn.instant;
-    turn_events_ = events.size();
-    for (size_t i = 0; i < events.size(); ++i) {
-      Result<void> handled = handle(turn, std::move(events[i]));
-      if (handled) continue;
-      refuse(std::span(events).subspan(i + 1));
-      return handled;
+  wake_ = clock_.now();
+  while (mailbox_.take(events_, std::max(wake_ - clock_.now(), Duration(0)))) {
+    if (failed_) {
+      refuse(events_);
+    } else {
+      wake_ = TRY(turn());
     }
-    wake = TRY(replica_.turn(turn));
-    if (log_.has_writes()) wake_disk();
-    committed_ = replica_.committed().value;
-    pace_.wrote(turn.instant, replica_.appended_bytes());
-    follow_members();
-    send();
-    follow_pull();
-    if (const auto& wanted = replica_.pulling(); wanted && wanted->number != pull_begun_) {
-      wake = std::min(wake, std::max(pull_again_, turn.instant));
-    }
-    see_to_hand_over();
-    report();
-    if (!replica_.belongs()) return fail(Code::no_such_member, name_ + " is no member any more");
   }
+  if (failed_) return tl::unexpected(*failed_);
+  return {};
+}
+
+/// A turn for what has just been put into the mailbox, if the loop's thread waits: to wake it costs
+/// more. Not where much waits to be applied, since the caller has other things to do.
+void Node::take_turn() {
+  if (!light_ || !mailbox_.claim(events_)) return mailbox_.wake();
+  const Result<Instant> wake = turn();
+  if (!wake) {
+    failed_ = wake.error();
+    mailbox_.close();
+  }
+  mailbox_.yield(wake && *wake < wake_);
+}
+
+/// Sees to `events_`; the caller is the mailbox's taker. When the next turn is due at the latest.
+Result<Instant> Node::turn() {
+  const Now turn = now();
+  turn_ = turn.instant;
+  turn_events_ = events_.size();
+  const Offset applied = replica_.history().end();
+  for (size_t i = 0; i < events_.size(); ++i) {
+    Result<void> handled = handle(turn, std::move(events_[i]));
+    if (handled) continue;
+    refuse(std::span(events_).subspan(i + 1));
+    return tl::unexpected(std::move(handled).error());
+  }
+  Instant wake = TRY(replica_.turn(turn));
+  if (log_.has_writes()) wake_disk();
+  committed_ = replica_.committed().value;
+  pace_.wrote(turn.instant, replica_.appended_bytes());
+  light_ = log_.next_offset() - replica_.history().end() <= light_records_max;
+  follow_members();
+  send();
+  follow_pull();
+  if (const auto& wanted = replica_.pulling(); wanted && wanted->number != pull_begun_) {
+    wake = std::min(wake, std::max(pull_again_, turn.instant));
+  }
+  see_to_hand_over();
+  report();
+  if (!replica_.belongs()) return fail(Code::no_such_member, name_ + " is no member any more");
+  if (replica_.history().end() != applied) apply_.add(clock_.now() - turn_);
+  return wake;
 }
 
 Result<void> Node::handle(Now now, Event event) {
@@ -435,7 +467,8 @@ void Node::drain() {
     report_room();
     if (synced->index != Index()) {
       synced->took = clock_.now() - before;
-      mailbox_.post(*synced, /*always=*/true);
+      const bool more = log_.has_writes();
+      if (!mailbox_.put(*synced, /*always=*/true)) more ? mailbox_.wake() : take_turn();
     }
     scrub_on();
   }

@@ -27,9 +27,11 @@
 
 namespace ledger::node {
 
-/// Runs one replica and connects it with the others. The loop thread owns the replica and
-/// everything in it; the disk thread drains the log's queue of writes, one sync for all that waits.
-/// Requests come in by `rpc::Node` from any thread through one bounded mailbox.
+/// Runs one replica and connects it with the others. Requests come in by `rpc::Node` from any
+/// thread through one bounded mailbox, whose taker owns the replica and everything in it: the
+/// loop's thread, or, while that waits, one that brings something light. The disk thread drains the
+/// log's queue of writes, one sync for all that waits. Whatever is called back is called by the
+/// taker.
 ///
 /// The first error of the disk or of the loop is final: everybody who waits is answered, and `done`
 /// is called with it.
@@ -146,6 +148,8 @@ class Node : public rpc::Node, public rpc::PeerNode {
 
   void loop();
   Result<void> turns();
+  Result<Instant> turn();
+  void take_turn();
   Result<void> handle(Now now, Event event);
   void refuse(std::span<Event> events);
   void propose_timed(Now now, Propose asked);
@@ -167,7 +171,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   }
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
-  void post(Asked asked);
+  void post(Asked asked, size_t bytes = SIZE_MAX);
 
   log::Log& log_;
   io::Clock& clock_;
@@ -175,6 +179,10 @@ class Node : public rpc::Node, public rpc::PeerNode {
   const std::string name_;
   const std::string http_;
   Mailbox<Event> mailbox_;
+  std::vector<Event> events_;    ///< Of the present turn. These three are the taker's.
+  Instant wake_;                 ///< Until when the loop's thread waits.
+  std::optional<Error> failed_;  ///< A turn of another thread's: the loop ends with it.
+  std::atomic<bool> light_ = false;
   Outbox outbox_;
   Replica replica_;
   std::unique_ptr<rpc::Peers> peers_;  ///< None where nothing has been started.

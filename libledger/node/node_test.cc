@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <future>
+#include <thread>
+#include <vector>
 
 #include "io/memory_disk.h"
 #include "io/seeded_random.h"
@@ -95,4 +97,38 @@ TEST_CASE("whoever asks while the disk fails is answered") {
   CHECK_FALSE(alone.ended.get_future().get());
   CHECK(answered == asked);
   CHECK_FALSE(written.get_future().get());
+}
+
+TEST_CASE("turns are taken one at a time, whoever takes them, and all are answered") {
+  Alone alone;
+  constexpr int callers = 4;
+  constexpr int each = 300;
+  std::atomic<int> written = 0;
+  std::atomic<int> in_turn = 0;
+  std::atomic<bool> crowded = false;
+  const auto one_at_a_time = [&] {
+    if (++in_turn > 1) crowded = true;
+    --in_turn;
+  };
+  const auto call = [&](uint8_t caller) {
+    for (int i = 0; i < each; ++i) {
+      rpc::Proposal proposal;
+      encode_record(proposal.packed, {.id = make_id(Time{1 + i}, {caller}), .body = "hello"});
+      proposal.count = 1;
+      alone.node->status([&](const auto&) { one_at_a_time(); });
+      std::promise<bool> answered;
+      alone.node->propose(std::move(proposal), [&](const auto& outcome) {
+        one_at_a_time();
+        answered.set_value(outcome.has_value());
+      });
+      if (answered.get_future().get()) ++written;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (uint8_t i = 0; i < callers; ++i) threads.emplace_back(call, i);
+  for (std::thread& thread : threads) thread.join();
+  CHECK(written == callers * each);
+  CHECK_FALSE(crowded);
+  alone.node->stop();
+  CHECK(alone.ended.get_future().get());
 }
