@@ -1,5 +1,5 @@
-// How fast entries are given to members far behind, so that those who write meanwhile hardly
-// notice.
+// How fast entries are given to members far behind, so that those who write meanwhile notice
+// little.
 #pragma once
 
 #include <cstddef>
