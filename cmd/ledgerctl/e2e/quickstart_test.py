@@ -92,8 +92,7 @@ def interrupted_it_leaves_nothing():
         # As a terminal does it: to all that stand in the foreground.
         os.killpg(run.process.pid, number)
         code = run.finish()
-        # A command that it waits for may end first, by itself: then the shell ends with its code.
-        check(code in (-number, 128 + number), f"{number.name}: exit {code}\n{run.said}")
+        check(code == -number, f"{number.name}: exit {code}\n{run.said}")
 
 
 def a_failure_is_its_exit_code_and_it_leaves_nothing():
