@@ -27,19 +27,22 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
     auto call = std::make_shared<EntriesCall>(host, node, asked);
     call->self_ = call;
     host.add(call);
+    const std::lock_guard lock(call->mutex_);
     call->fetch_soon();
     return call.get();
   }
 
-  void close() override { end(host_.absent()); }
+  void close() override {
+    const std::lock_guard lock(mutex_);
+    if (!end_) end_ = host_.absent();  // Whoever fetches or writes will see it.
+    if (alarm_) alarm_->Cancel();
+  }
 
   void OnWriteDone(bool ok) override {
     const std::lock_guard lock(mutex_);
     if (!ok) end_ = grpc::Status::CANCELLED;
     if (end_) return Finish(*end_);
-    if (pause_ == Duration(0)) return fetch_soon();
-    alarm_ = std::make_unique<grpc::Alarm>();
-    alarm_->Set(call_deadline(pause_), [self = shared_from_this()](bool) { self->go_on(); });
+    fetch_soon();
   }
 
   void OnDone() override {
@@ -48,29 +51,19 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   }
 
  private:
-  /// Whoever pauses, fetches or writes will see it.
-  void end(const grpc::Status& status) {
-    const std::lock_guard lock(mutex_);
-    if (!end_) end_ = status;
-    if (alarm_) alarm_->Cancel();
+  /// Under the lock: once the pause is over, and on another thread in any case, since the disk may
+  /// be slow and the threads that brought us here are the network's.
+  void fetch_soon() {
+    alarm_ = std::make_unique<grpc::Alarm>();
+    alarm_->Set(call_deadline(pause_), [self = shared_from_this()](bool) { self->fetch(); });
   }
 
-  /// The pause is over.
-  void go_on() {
+  void fetch() {
     {
       const std::lock_guard lock(mutex_);
       alarm_.reset();
       if (end_) return Finish(*end_);
     }
-    fetch();
-  }
-
-  /// The disk may be slow, and the threads that brought us here are the network's.
-  void fetch_soon() {
-    on_grpc_thread([self = shared_from_this()] { self->fetch(); });
-  }
-
-  void fetch() {
     Result<EntriesGiven> given;
     if (asked_.from < asked_.end && !answered_) given = node_.entries(asked_, frame_bytes_wanted);
     const bool more = given && !answered_ && (asked_.term || !given->entries.empty());
@@ -98,7 +91,7 @@ class EntriesCall final : public grpc::ServerWriteReactor<peerv1::EntriesRespons
   bool answered_ = false;              ///< The one answer about an entry is on its way.
   std::shared_ptr<EntriesCall> self_;  ///< Until gRPC is done with us.
   peerv1::EntriesResponse response_;
-  Duration pause_{};  ///< After what is being written.
+  Duration pause_{};  ///< Before the next fetch.
   std::mutex mutex_;
   std::unique_ptr<grpc::Alarm> alarm_;  ///< Rings when the pause is over.
   std::optional<grpc::Status> end_;     ///< How the call is to end.
