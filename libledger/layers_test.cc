@@ -66,7 +66,7 @@ std::vector<Include> includes() {
 
 /// Tests and benchmarks may build the world around a pure room.
 bool is_test(const std::string& file) {
-  return std::regex_search(file, std::regex("_(test|fuzz|bench)\\.(cc|h)$"));
+  return std::regex_search(file, std::regex("_(test|fuzz|bench)\\.cc$"));
 }
 
 }  // namespace

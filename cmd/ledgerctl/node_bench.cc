@@ -89,8 +89,8 @@ void run(const std::string& program, size_t nodes) {
   rpc::prepare_process();
   const std::string leader = leader_of(cluster);
   const auto [disk_mb, disk_syncs] = probe_disk(cluster.directory(0));
-  const auto stub = connect(leader);
-  append_unary(*stub, 1, 10);
+  Connection connection(leader);
+  connection.append_unary(1, 10);
   fmt::print("{} node{}\n", nodes, nodes == 1 ? "" : "s");
   fmt::print("  disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
              disk_mb, disk_syncs);
@@ -100,29 +100,28 @@ void run(const std::string& program, size_t nodes) {
   const auto cpu = [&] { return cluster.cpu_seconds() + cli::own_cpu_seconds(); };
   constexpr int calls_of_one = 2000;
   constexpr int calls = 40'000;
-  const auto callers = [&](const char* how, const auto& append) {
-    const Felt one = append(*stub, 1, calls_of_one);
-    fmt::print("  1 caller, {}         {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us\n", how,
+  const auto callers = [&](const std::string& how, Felt (Connection::*append)(int, int)) {
+    const Felt one = (connection.*append)(1, calls_of_one);
+    fmt::print("  {:<26} {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us\n", "1 caller, " + how,
                one.rate, one.p50_us, one.p99_us);
     const double before = cpu();
-    const Felt many = append(*stub, 64, calls);
-    fmt::print(
-        "  64 callers, {}       {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us, {:.1f} us CPU a "
-        "record\n",
-        how, many.rate, many.p50_us, many.p99_us, (cpu() - before) / calls * 1e6);
+    const Felt many = (connection.*append)(64, calls);
+    fmt::print("  {:<26} {:10.0f} /s     p50 {:.0f} us, p99 {:.0f} us, {:.1f} us CPU a record\n",
+               "64 callers, " + how, many.rate, many.p50_us, many.p99_us,
+               (cpu() - before) / calls * 1e6);
   };
-  callers("streams", append_each);
-  callers("unary  ", append_unary);
+  callers("a stream each", &Connection::append_each);
+  callers("unary calls", &Connection::append_unary);
   double before = cpu();
   constexpr uint32_t messages = 2000;
   constexpr double records = messages * 1000.0;
-  const double rate = append_stream(*stub, messages);
+  const double rate = connection.append_stream(messages);
   fmt::print(
       "  streamed, 1000 a message   {:10.0f} /s     {:.0f} MB/s ({:.2f} of the probe), "
       "{:.2f} us CPU a record\n",
       rate, rate * 148 / 1e6, rate * 148 / 1e6 / disk_mb, (cpu() - before) / records * 1e6);
   before = cpu();
-  const double read = read_stream(*stub);
+  const double read = connection.read_stream();
   fmt::print("  read back                  {:10.0f} /s     {:.2f} us CPU a record\n", read,
              (cpu() - before) / records * 1e6);
   uint64_t bytes = 0;
@@ -160,9 +159,9 @@ void catch_up(const std::string& program) {
   const std::string& address = cluster.endpoints()[late];
   cluster.stop(late);
   double lacks_mb = 0;
-  for (const auto all = connect(leader_of(cluster)); lacks_mb < wanted_mb;
+  for (Connection all(leader_of(cluster)); lacks_mb < wanted_mb;
        lacks_mb += messages_at_once * message_mb) {
-    append_stream(*all, messages_at_once);
+    all.append_stream(messages_at_once);
   }
   // What the others hold in memory would go by AppendEntries: the way of a member that was down for
   // long is to read segments.
@@ -171,11 +170,11 @@ void catch_up(const std::string& program) {
     if (const auto again = cluster.start_again(node); !again) give_up(again.error().message);
   }
   const std::string leader = leader_of(cluster);
-  const auto stub = connect(leader);
-  append_unary(*stub, 1, 10);
+  Connection connection(leader);
+  connection.append_unary(1, 10);
   const auto [disk_mb, disk_syncs] = probe_disk(cluster.directory(late));
 
-  Pace without(*stub, every);
+  Pace without(connection, every);
   std::this_thread::sleep_for(quiet);
   const Felt quietly = without.end();
   auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
@@ -187,7 +186,7 @@ void catch_up(const std::string& program) {
 
   const Clock::time_point start = Clock::now();
   if (const auto again = cluster.start_again(late); !again) give_up(again.error().message);
-  Pace with(*stub, every);
+  Pace with(connection, every);
   for (;;) {
     const auto status = (*client)->status_of(address);
     if (status && status->applied >= goal->applied) break;

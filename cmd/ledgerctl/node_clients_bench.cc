@@ -11,6 +11,7 @@
 
 #include "base/crc32c.h"
 #include "base/record.h"
+#include "log/v1/log.grpc.pb.h"
 #include "rpc/channel.h"
 #include "rpc/limits.h"
 
@@ -60,6 +61,14 @@ Felt felt(std::vector<double> latencies_us, double seconds) {
   };
   return {latencies_us.size(), static_cast<double>(latencies_us.size()) / seconds, at(50), at(99)};
 }
+
+/// A unary call of one record.
+struct Call {
+  grpc::ClientContext context;
+  logpb::v1::AppendRequest request;
+  logpb::v1::AppendResponse response;
+  Clock::time_point since;
+};
 
 /// One caller: a stream with one record under way, the next once the last is answered, as our own
 /// client has it.
@@ -134,21 +143,27 @@ double seconds_since(Clock::time_point start) {
   std::exit(1);
 }
 
-std::unique_ptr<logpb::v1::Log::Stub> connect(const std::string& address) {
+struct Connection::Stub {
+  std::unique_ptr<logpb::v1::Log::Stub> log;
+};
+
+Connection::Connection(const std::string& address) : stub_(std::make_unique<Stub>()) {
   // As our own client has them: what gRPC does by default would be measured with the node.
   grpc::ChannelArguments arguments = rpc::channel_arguments();
   arguments.SetMaxReceiveMessageSize(rpc::response_bytes_max);
-  return logpb::v1::Log::NewStub(
+  stub_->log = logpb::v1::Log::NewStub(
       grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
 }
 
-double append_stream(logpb::v1::Log::Stub& stub, uint32_t messages) {
+Connection::~Connection() = default;
+
+double Connection::append_stream(uint32_t messages) {
   Records records;
   std::vector<logpb::v1::AppendRequest> requests;
   for (uint32_t i = 0; i < messages; ++i) requests.push_back(request(records, 1000));
   grpc::ClientContext context;
   const Clock::time_point start = Clock::now();
-  auto stream = stub.AppendStream(&context);
+  auto stream = stub_->log->AppendStream(&context);
   std::thread writer([&] {
     for (const auto& message : requests) stream->Write(message);
     stream->WritesDone();
@@ -162,13 +177,7 @@ double append_stream(logpb::v1::Log::Stub& stub, uint32_t messages) {
   return static_cast<double>(answered) / took;
 }
 
-Felt append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
-  struct Call {
-    grpc::ClientContext context;
-    logpb::v1::AppendRequest request;
-    logpb::v1::AppendResponse response;
-    Clock::time_point start;
-  };
+Felt Connection::append_unary(int callers, int calls) {
   Records records;
   std::vector<logpb::v1::AppendRequest> requests;
   for (int i = 0; i < calls; ++i) requests.push_back(request(records, 1));
@@ -182,22 +191,20 @@ Felt append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
   std::function<void()> begin = [&] {
     const int number = next++;
     if (number >= calls) return;
-    auto* call = new Call;
-    call->request = std::move(requests[static_cast<size_t>(number)]);
-    call->start = Clock::now();
-    stub.async()->Append(&call->context, &call->request, &call->response,
-                         [&, call, number](const grpc::Status& status) {
-                           latencies_us[static_cast<size_t>(number)] =
-                               seconds_since(call->start) * 1e6;
-                           if (!status.ok()) {
-                             failed = 1;
-                             why = status.error_message();
-                           }
-                           delete call;
-                           begin();
-                           const std::lock_guard lock(mutex);
-                           if (++done == calls) finished.notify_one();
-                         });
+    auto* call = new Call{{}, std::move(requests[static_cast<size_t>(number)]), {}, Clock::now()};
+    stub_->log->async()->Append(&call->context, &call->request, &call->response,
+                                [&, call, number](const grpc::Status& status) {
+                                  latencies_us[static_cast<size_t>(number)] =
+                                      seconds_since(call->since) * 1e6;
+                                  if (!status.ok()) {
+                                    failed = 1;
+                                    why = status.error_message();
+                                  }
+                                  delete call;
+                                  begin();
+                                  const std::lock_guard lock(mutex);
+                                  if (++done == calls) finished.notify_one();
+                                });
   };
   const Clock::time_point start = Clock::now();
   for (int i = 0; i < callers; ++i) begin();
@@ -208,24 +215,24 @@ Felt append_unary(logpb::v1::Log::Stub& stub, int callers, int calls) {
   return felt(std::move(latencies_us), took);
 }
 
-Felt append_each(logpb::v1::Log::Stub& stub, int callers, int calls) {
+Felt Connection::append_each(int callers, int calls) {
   Records records;
   std::vector<std::unique_ptr<Caller>> all;
   for (int i = 0; i < callers; ++i) {
     all.push_back(std::make_unique<Caller>(records, calls / callers));
   }
   const Clock::time_point start = Clock::now();
-  for (const auto& caller : all) caller->start(stub);
+  for (const auto& caller : all) caller->start(*stub_->log);
   std::vector<double> latencies_us;
   for (const auto& caller : all) std::ranges::copy(caller->end(), std::back_inserter(latencies_us));
   return felt(std::move(latencies_us), seconds_since(start));
 }
 
-double read_stream(logpb::v1::Log::Stub& stub) {
+double Connection::read_stream() {
   grpc::ClientContext context;
   logpb::v1::ReadRequest request;
   const Clock::time_point start = Clock::now();
-  auto stream = stub.ReadStream(&context, request);
+  auto stream = stub_->log->ReadStream(&context, request);
   logpb::v1::ReadResponse response;
   uint64_t read = 0;
   while (stream->Read(&response)) {
@@ -236,8 +243,8 @@ double read_stream(logpb::v1::Log::Stub& stub) {
   return static_cast<double>(read) / seconds_since(start);
 }
 
-Pace::Pace(logpb::v1::Log::Stub& stub, std::chrono::microseconds every)
-    : stub_(stub), thread_([this, every] { run(every); }) {}
+Pace::Pace(Connection& connection, std::chrono::microseconds every)
+    : connection_(connection), thread_([this, every] { run(every); }) {}
 
 Felt Pace::end() {
   stops_ = true;
@@ -249,12 +256,6 @@ Felt Pace::end() {
 }
 
 void Pace::run(std::chrono::microseconds every) {
-  struct Call {
-    grpc::ClientContext context;
-    logpb::v1::AppendRequest request;
-    logpb::v1::AppendResponse response;
-    Clock::time_point due;
-  };
   Records records;
   for (Clock::time_point due = Clock::now(); !stops_; due += every) {
     std::this_thread::sleep_until(due);
@@ -264,14 +265,14 @@ void Pace::run(std::chrono::microseconds every) {
       ++begun_;
     }
     // From when it was due: what holds up this thread would hold up any client.
-    stub_.async()->Append(&call->context, &call->request, &call->response,
-                          [this, call](const grpc::Status& status) {
-                            const std::unique_ptr<Call> ended(call);
-                            const std::lock_guard lock(mutex_);
-                            latencies_us_.push_back(seconds_since(ended->due) * 1e6);
-                            if (!status.ok()) failure_ = status.error_message();
-                            answered_.notify_one();
-                          });
+    connection_.stub_->log->async()->Append(
+        &call->context, &call->request, &call->response, [this, call](const grpc::Status& status) {
+          const std::unique_ptr<Call> ended(call);
+          const std::lock_guard lock(mutex_);
+          latencies_us_.push_back(seconds_since(ended->since) * 1e6);
+          if (!status.ok()) failure_ = status.error_message();
+          answered_.notify_one();
+        });
   }
 }
 

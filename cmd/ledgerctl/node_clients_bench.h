@@ -10,8 +10,6 @@
 #include <thread>
 #include <vector>
 
-#include "log/v1/log.grpc.pb.h"
-
 namespace ledger::bench {
 
 using Clock = std::chrono::steady_clock;
@@ -28,23 +26,33 @@ struct Felt {
   double p99_us = 0;
 };
 
-std::unique_ptr<logpb::v1::Log::Stub> connect(const std::string& address);
+/// A connection to one node. Whatever fails ends the process.
+class Connection {
+ public:
+  explicit Connection(const std::string& address);
+  ~Connection();
 
-/// Records a second, streamed in messages of 1000, answers read by a second thread.
-double append_stream(logpb::v1::Log::Stub& stub, uint32_t messages);
-/// The same of all that is read, from the first to the last.
-double read_stream(logpb::v1::Log::Stub& stub);
+  /// Records a second, streamed in messages of 1000, answers read by a second thread.
+  double append_stream(uint32_t messages);
+  /// The same of all that is read, from the first to the last.
+  double read_stream();
 
-/// `callers` at a time, each with a stream and one record under way, the next once the last is
-/// answered: as our own client has it.
-Felt append_each(logpb::v1::Log::Stub& stub, int callers, int calls);
-/// The same as unary calls, by callback.
-Felt append_unary(logpb::v1::Log::Stub& stub, int callers, int calls);
+  /// `callers` at a time, each with a stream and one record under way, the next once the last is
+  /// answered: as our own client has it.
+  Felt append_each(int callers, int calls);
+  /// The same as unary calls, by callback.
+  Felt append_unary(int callers, int calls);
+
+ private:
+  friend class Pace;
+  struct Stub;
+  const std::unique_ptr<Stub> stub_;
+};
 
 /// Begins a call every so often, whatever became of those before, until told to stop.
 class Pace {
  public:
-  Pace(logpb::v1::Log::Stub& stub, std::chrono::microseconds every);
+  Pace(Connection& connection, std::chrono::microseconds every);
 
   /// Once all calls are answered.
   Felt end();
@@ -52,7 +60,7 @@ class Pace {
  private:
   void run(std::chrono::microseconds every);
 
-  logpb::v1::Log::Stub& stub_;
+  Connection& connection_;
   const Clock::time_point start_ = Clock::now();
   std::atomic<bool> stops_ = false;
   std::mutex mutex_;
