@@ -25,15 +25,20 @@ class Mailbox {
   /// closed. With `always` only a closed box refuses: for events that answer something the taker
   /// asked for, whose number is bounded by that.
   std::optional<Event> post(Event event, bool always = false) {
-    std::optional<Event> refused = put(std::move(event), always);
-    if (!refused) wake();
-    return refused;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!fits(always)) return event;
+      events_.push_back(std::move(event));
+      if (taken_) return std::nullopt;
+    }
+    arrived_.notify_one();
+    return std::nullopt;
   }
 
   /// The same, but wakes nobody: `wake` or `claim` must follow.
   std::optional<Event> put(Event event, bool always = false) {
     const std::lock_guard lock(mutex_);
-    if (closed_ || (!always && events_.size() >= count_max_)) return event;
+    if (!fits(always)) return event;
     events_.push_back(std::move(event));
     return std::nullopt;
   }
@@ -95,6 +100,7 @@ class Mailbox {
   }
 
  private:
+  bool fits(bool always) const { return !closed_ && (always || events_.size() < count_max_); }
   bool wanted() const { return closed_ || called_ || !events_.empty(); }
 
   const size_t count_max_;

@@ -10,15 +10,11 @@ namespace ledger::node {
 namespace {
 
 constexpr size_t mailbox_events_max = 16'384;
-/// How long after it was found full the disk is tried again.
-constexpr Duration full_disk_patience = std::chrono::seconds(1);
 /// More than this from others is dropped: what the loop can't keep up with is sent again anyhow.
 constexpr size_t received_bytes_max = 64 << 20;
 /// What brings no more than this, while no more than this waits to be applied, causes little.
 constexpr size_t light_bytes_max = 16 << 10;
 constexpr uint64_t light_records_max = 8;
-/// All sealed segments are read once in this time.
-constexpr Duration scrub_round = std::chrono::hours(24);
 /// How long after a pull broke another member is asked.
 constexpr Duration pull_patience = std::chrono::milliseconds(100);
 
@@ -90,18 +86,17 @@ void Node::stop() {
 
 // ---- From any thread. ----
 
-/// `bytes` come with it; where that is little, the caller may take a turn.
 template <class Asked>
-void Node::post(Asked asked, size_t bytes) {
+void Node::post(Asked asked, bool light) {
   std::optional<Event> refused = mailbox_.put(Event(std::move(asked)));
-  if (!refused) return bytes <= light_bytes_max ? take_turn() : mailbox_.wake();
+  if (!refused) return go_on(light);
   std::get<Asked>(*refused).reply(tl::unexpected(
       rpc::Failure{{Code::busy, name_ + " is overloaded or stopping", "retry later"}}));
 }
 
 void Node::propose(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply) {
-  const size_t bytes = proposal.packed.size();
-  post(Propose{std::move(proposal), std::move(reply)}, bytes);
+  const bool light = proposal.packed.size() <= light_bytes_max;
+  post(Propose{std::move(proposal), std::move(reply)}, light);
 }
 
 void Node::read(const rpc::Freshness& freshness, Readers::ReadReply reply) {
@@ -155,10 +150,8 @@ bool Node::receive(MemberId from, std::vector<raft::Message> messages) {
   received_bytes_ += bytes;
   if (mailbox_.put(Received{std::move(messages), bytes})) {
     received_bytes_ -= bytes;
-  } else if (bytes <= light_bytes_max) {
-    take_turn();
   } else {
-    mailbox_.wake();
+    go_on(bytes <= light_bytes_max);
   }
   return true;
 }
@@ -240,10 +233,11 @@ Result<void> Node::turns() {
   return {};
 }
 
-/// A turn for what has just been put into the mailbox, if the loop's thread waits: to wake it costs
-/// more. Not where much waits to be applied, since the caller has other things to do.
-void Node::take_turn() {
-  if (!light_ || !mailbox_.claim(events_)) return mailbox_.wake();
+/// Has a turn taken for what was just put into the mailbox: by the loop's thread, or, where it is
+/// `light` and that thread waits, here: to wake it costs more. Not where much waits to be applied,
+/// since the caller has other things to do.
+void Node::go_on(bool light) {
+  if (!light || !light_ || !mailbox_.claim(events_)) return mailbox_.wake();
   const Result<Instant> wake = turn();
   if (!wake) {
     failed_ = wake.error();
@@ -442,88 +436,6 @@ void Node::report() {
   told_term_ = replica_.term();
   told_role_ = replica_.role();
   say(Level::info, fmt::format("{} in term {}", told_role_, told_term_.value));
-}
-
-// ---- The disk. ----
-
-void Node::wake_disk() {
-  {
-    const std::lock_guard lock(disk_mutex_);
-    disk_has_work_ = true;
-  }
-  disk_work_.notify_one();
-}
-
-void Node::drain() {
-  for (;;) {
-    const bool stops = wait_for_work();
-    if (stops && (!log_.has_writes() || log_.waits_for_room())) return;
-    const Instant before = clock_.now();
-    Result<log::Synced> synced = log_.drain();
-    if (!synced) {
-      mailbox_.post(Failed{synced.error()}, /*always=*/true);
-      return;
-    }
-    report_room();
-    if (synced->index != Index()) {
-      synced->took = clock_.now() - before;
-      const bool more = log_.has_writes();
-      if (!mailbox_.put(*synced, /*always=*/true)) more ? mailbox_.wake() : take_turn();
-    }
-    scrub_on();
-  }
-}
-
-/// Waits until there is something to do for the disk thread. True: it is to end.
-bool Node::wait_for_work() {
-  std::unique_lock lock(disk_mutex_);
-  const auto woken = [this] { return disk_has_work_ || disk_stops_; };
-  // With nothing to write, the next segment is prepared piece by piece; a full disk is tried again
-  // now and then, also while the present segment could take a little more: what is refused
-  // meanwhile wakes nobody.
-  if (log_.no_space()) {
-    disk_work_.wait_for(lock, full_disk_patience, woken);
-  } else if (!log_.has_preparation()) {
-    if (scrubbing_) {
-      disk_work_.wait_for(lock, std::max(scrubbing_->next() - clock_.now(), Duration(0)), woken);
-    } else {
-      disk_work_.wait(lock, woken);
-    }
-  }
-  disk_has_work_ = false;
-  return disk_stops_;
-}
-
-void Node::scrub(io::Disk& disk, std::function<void(const Error&)> damaged) {
-  damaged_ = std::move(damaged);
-  scrubbing_.emplace(disk, scrub_round, clock_.now(), log_.size().second);
-}
-
-/// A slice is small, and what is written meanwhile waits for it no longer than for another write.
-void Node::scrub_on() {
-  if (!scrubbing_) return;
-  const Instant now = clock_.now();
-  if (now < scrubbing_->next()) return;
-  const Result<std::optional<log::Damage>> damage = scrubbing_->step(now, log_.size().second);
-  if (!damage) {
-    damaged_(damage.error());
-  } else if (*damage) {
-    damaged_((*damage)->error);
-  } else {
-    return;
-  }
-  scrubbing_.reset();  // Once is enough: who mends looks at everything.
-}
-
-void Node::report_room() {
-  const std::optional<Error> full = log_.no_space();
-  if (full.has_value() == told_full_) return;
-  told_full_ = full.has_value();
-  if (full) {
-    say(Level::warning, full->message + ": writes are refused, reads go on, until there is room");
-  } else {
-    say(Level::info, "there is room again: writes go on");
-  }
 }
 
 }  // namespace ledger::node

@@ -39,7 +39,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
  public:
   struct Hooks {
     std::function<void(Level, std::string_view)> tell;  ///< What an operator may want to read.
-    std::function<void(bool)> ready;                    ///< When readiness changes; from the loop.
+    std::function<void(bool)> ready;                    ///< When readiness changes.
     /// Once, when the loop has ended; from the loop. `no_such_member`: the cluster goes on without
     /// us.
     std::function<void(Result<void>)> done;
@@ -149,7 +149,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   void loop();
   Result<void> turns();
   Result<Instant> turn();
-  void take_turn();
+  void go_on(bool light);
   Result<void> handle(Now now, Event event);
   void refuse(std::span<Event> events);
   void propose_timed(Now now, Propose asked);
@@ -171,7 +171,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   }
   Now now() { return {clock_.now(), clock_.wall()}; }
   template <class Asked>
-  void post(Asked asked, size_t bytes = SIZE_MAX);
+  void post(Asked asked, bool light = false);
 
   log::Log& log_;
   io::Clock& clock_;
@@ -179,10 +179,10 @@ class Node : public rpc::Node, public rpc::PeerNode {
   const std::string name_;
   const std::string http_;
   Mailbox<Event> mailbox_;
-  std::vector<Event> events_;    ///< Of the present turn. These three are the taker's.
-  Instant wake_;                 ///< Until when the loop's thread waits.
-  std::optional<Error> failed_;  ///< A turn of another thread's: the loop ends with it.
-  std::atomic<bool> light_ = false;
+  std::vector<Event> events_;        ///< Of the present turn. These three are the taker's.
+  Instant wake_;                     ///< Until when the loop's thread waits.
+  std::optional<Error> failed_;      ///< A turn of another thread's: the loop ends with it.
+  std::atomic<bool> light_ = false;  ///< Little waits to be applied.
   Outbox outbox_;
   Replica replica_;
   std::unique_ptr<rpc::Peers> peers_;  ///< None where nothing has been started.
@@ -207,7 +207,7 @@ class Node : public rpc::Node, public rpc::PeerNode {
   Instant pull_again_;
   std::vector<std::function<void()>> handing_over_;
 
-  // What is measured; the loop's.
+  // What is measured; the taker's.
   Instant turn_;            ///< When the present turn began.
   size_t turn_events_ = 0;  ///< That it found waiting.
   Histogram commit_;

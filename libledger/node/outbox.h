@@ -19,7 +19,7 @@ namespace ledger::node {
 /// Consensus lives with losses, so what can't be kept is dropped: the newest where a queue is full,
 /// a range that the log was cut under, and what a later message says again.
 ///
-/// Threads: `put` and `keep` from the loop; `take` from any, one caller a member at a time.
+/// Threads: `put` and `keep` from one at a time; `take` from any, one caller a member at a time.
 class Outbox {
  public:
   /// `log` must outlive it.

@@ -44,7 +44,8 @@ struct Now {
 /// The caller drains `log` and reports what it made durable by `synced`; it calls `turn` whenever
 /// something came in, and no later than `turn` said.
 ///
-/// Threads: one, the loop's. Errors of any method are fatal: stop the process.
+/// Threads: one at a time, the taker of the node's mailbox. Errors of any method are fatal: stop
+/// the process.
 class Replica {
  public:
   /// `log` must outlive it.
