@@ -181,6 +181,7 @@ void Supervisor::turn() {
   }
   fleet_->tend();
   if (phase_ == Phase::starting) see_to_start();
+  save();  // Who is answered may read it at once.
   requests_->settle();
   add_readers();
   show_logs();
