@@ -35,7 +35,8 @@ Result<void> notify(std::string_view state, const std::string& socket) {
   const Descriptor sender(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!sender || ::sendto(sender.get(), state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                           reinterpret_cast<const sockaddr*>(&address), length) < 0) {
-    return fail(Code::unreachable, fmt::format("notice to {}: {}", socket, cause_of(errno)));
+    return fail(errno == EAGAIN ? Code::busy : Code::unreachable,
+                fmt::format("notice to {}: {}", socket, cause_of(errno)));
   }
   return {};
 }

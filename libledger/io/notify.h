@@ -12,8 +12,8 @@ namespace ledger::io {
 /// that the environment variable NOTIFY_SOCKET names: a path, or `@` and an abstract name. Does
 /// nothing where it is unset or empty. Never waits: a full socket is an error.
 ///
-/// Nobody need stop for an error; it is worth a log line. Errors: `invalid_value`,
-/// `unreachable`.
+/// Nobody need stop for an error; it is worth a log line. Errors: `invalid_value`; `busy` if the
+/// socket is full; `unreachable`.
 Result<void> notify(std::string_view state);
 
 /// The same, to a socket by name.

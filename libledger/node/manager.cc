@@ -1,5 +1,8 @@
 #include "node/manager.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "io/notify.h"
@@ -7,27 +10,41 @@
 namespace ledger::node {
 
 void Manager::tell(const std::string& state) {
-  if (const Result<void> told = io::notify(state); !told) journal_.warning(told.error().message);
+  const std::lock_guard lock(mutex_);
+  owe(state);
+  send();
 }
 
 void Manager::reassure(const std::string& status) {
   const std::lock_guard lock(mutex_);
-  std::string state = watched_ ? "WATCHDOG=1\n" : "";
-  if (std::exchange(told_status_, status) != status) state += "STATUS=" + status;
-  send(state);
+  if (watched_) owe("WATCHDOG=1");
+  if (std::exchange(told_status_, status) != status) owe("STATUS=" + status);
+  send();
 }
 
 void Manager::ask_for_patience() {
   const std::lock_guard lock(mutex_);
+  if (watched_) owe("WATCHDOG=1");
   // Before READY=1 it moves the limit of the start, after it means nothing.
-  send(std::string(watched_ ? "WATCHDOG=1\n" : "") + "EXTEND_TIMEOUT_USEC=30000000");
+  owe("EXTEND_TIMEOUT_USEC=30000000");
+  send();
 }
 
-void Manager::send(const std::string& state) {
-  if (state.empty() || deaf_) return;
-  const Result<void> told = io::notify(state);
-  deaf_ = !told;
-  if (!told) journal_.warning(told.error().message);
+void Manager::owe(std::string_view state) {
+  while (!state.empty()) {
+    const std::string_view line = state.substr(0, state.find('\n'));
+    const std::string_view variable = line.substr(0, line.find('=') + 1);
+    std::erase_if(owed_, [&](const std::string& old) { return old.starts_with(variable); });
+    owed_.emplace_back(line);
+    state.remove_prefix(std::min(line.size() + 1, state.size()));
+  }
+}
+
+void Manager::send() {
+  if (owed_.empty()) return;
+  const Result<void> told = io::notify(fmt::format("{}", fmt::join(owed_, "\n")));
+  if (told || told.error().code != Code::busy) owed_.clear();
+  if (!std::exchange(deaf_, !told) && !told) journal_.warning(told.error().message);
 }
 
 Patience::Patience(Manager& manager, Duration period)

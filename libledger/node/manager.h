@@ -5,13 +5,18 @@
 #include <cstdlib>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/types.h"
 #include "node/journal.h"
 
 namespace ledger::node {
 
+/// What its socket has no room for is told with the next, each variable with its last value: a
+/// supervisor that looks away for a while must not miss that we are ready.
+///
 /// Threads: any.
 class Manager {
  public:
@@ -27,13 +32,15 @@ class Manager {
   void ask_for_patience();
 
  private:
-  void send(const std::string& state);
+  void owe(std::string_view state);
+  void send();
 
   Journal& journal_;
   const bool watched_ = std::getenv("WATCHDOG_USEC") != nullptr;
   std::mutex mutex_;
   std::string told_status_;
-  bool deaf_ = false;  ///< Said once; it would be said every second.
+  std::vector<std::string> owed_;  ///< Assignments in the order of their last change.
+  bool deaf_ = false;              ///< Said once; it would be said every second.
 };
 
 /// Asks a manager for patience, from a thread of its own, for as long as this exists: while the

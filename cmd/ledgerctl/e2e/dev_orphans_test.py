@@ -17,11 +17,28 @@ from harness import PROGRAM, check, fail
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
 
+def runs(home):
+    return ((home.directory() / "state.json").exists()
+            and home.json("dev", "list")[0]["state"] == "running")
+
+
+def said(descriptor):
+    """All that can be read without waiting."""
+    os.set_blocking(descriptor, False)
+    text = b""
+    try:
+        while piece := os.read(descriptor, 4096):
+            text += piece
+    except OSError:  # Nothing more now, or a terminal whose other side is gone.
+        pass
+    return text.decode()
+
+
 def started(home, *flags):
     """A supervisor in the foreground, ready."""
     process = home.popen("dev", "up", "--base-port", str(home.base_port), *flags)
-    until(lambda: process.poll() is not None or (home.directory() / "state.json").exists()
-          and home.json("dev", "list")[0]["state"] == "running", "the cluster runs")
+    until(lambda: process.poll() is not None or runs(home), "the cluster runs",
+          lambda: said(process.stderr.fileno()))
     if process.poll() is not None:
         fail("the supervisor ended: " + process.stderr.read())
     return process
@@ -116,9 +133,8 @@ def it_ends_with_the_shell_that_started_it():
         shell = subprocess.Popen(
             ["bash", "-c", f"{PROGRAM} dev up --base-port {home.base_port}; true"],
             env=home.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL)
-        until(lambda: (home.directory() / "state.json").exists()
-              and home.json("dev", "list")[0]["state"] == "running", "the cluster runs")
+            stderr=subprocess.PIPE)
+        until(lambda: runs(home), "the cluster runs", lambda: said(shell.stderr.fileno()))
         shell.kill()
         shell.wait()
         print(f"  gone after {home.gone('the shell was killed'):.2f} s")
@@ -130,8 +146,7 @@ def it_ends_with_its_terminal():
         if pid == 0:
             os.execve(PROGRAM, [PROGRAM, "dev", "up", "--base-port", str(home.base_port)],
                       home.environment)
-        until(lambda: (home.directory() / "state.json").exists()
-              and home.json("dev", "list")[0]["state"] == "running", "the cluster runs")
+        until(lambda: runs(home), "the cluster runs", lambda: said(terminal))
         text = b""
         while b"UPTIME" not in text or b"ready" not in text:
             text += os.read(terminal, 4096)

@@ -15,12 +15,12 @@ from harness import PROGRAM, check, fail
 PATIENCE = 60  # Seconds until a test gives up; nothing is measured by it.
 
 
-def until(condition, what):
-    """Waits until it holds, and returns how long that took."""
+def until(condition, what, why=lambda: ""):
+    """Waits until it holds, and returns how long that took; `why` says more if it does not."""
     begin = time.monotonic()
     while not condition():
         if time.monotonic() - begin > PATIENCE:
-            fail(f"not within {PATIENCE} s: {what}")
+            fail(f"not within {PATIENCE} s: {what}\n{why()}")
         time.sleep(0.01)
     return time.monotonic() - begin
 
@@ -46,6 +46,28 @@ def in_use(port):
     return False
 
 
+class Ports:
+    """A hundred ports far below those that the kernel gives away: free, and no other test's."""
+
+    def __init__(self):
+        for base in random.sample(range(18000, 32000, 100), 140):
+            self.lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                # A name that no file stands for: it is gone with the process.
+                self.lock.bind(f"\0ledgerctl-test-ports-{base}")
+            except OSError:
+                self.lock.close()
+                continue
+            self.base = base
+            if not any(in_use(port) for port in range(base, base + 100)):
+                return
+            self.lock.close()
+        fail("no hundred ports are free")
+
+    def close(self):
+        self.lock.close()
+
+
 class Home:
     """State and runtime directories; every process that was started with them can be listed."""
 
@@ -57,8 +79,8 @@ class Home:
             key: value for key, value in os.environ.items() if not key.startswith("LEDGERCTL")
         } | {"XDG_STATE_HOME": str(self.path), "XDG_RUNTIME_DIR": str(self.path / "run"),
              "HOME": str(self.path), "TZ": "UTC"}
-        # Far below the ports that the kernel gives away, and apart from other tests' with luck.
-        self.base_port = 18000 + 100 * random.randrange(0, 140)
+        self.ports = Ports()
+        self.base_port = self.ports.base
 
     def directory(self, name="default"):
         return self.path / "ledgerctl/dev" / name
@@ -89,14 +111,10 @@ class Home:
         return error
 
     def up(self, *flags, name="default"):
-        """Begins or continues a cluster; at its own ports the first time, whoever else has some."""
+        """Begins or continues a cluster; at its own ports the first time."""
         fresh = not (self.directory(name) / "cluster.toml").exists()
-        for _ in range(20):
-            ports = ["--base-port", str(self.base_port)] if fresh else []
-            done = self.result("--dev", name, "dev", "up", "-d", *ports, *flags)
-            if done.returncode != 73 or not fresh:
-                break
-            self.base_port = 18000 + 100 * random.randrange(0, 140)
+        ports = ["--base-port", str(self.base_port)] if fresh else []
+        done = self.result("--dev", name, "dev", "up", "-d", *ports, *flags)
         check(done.returncode == 0, f"dev up: exit {done.returncode}\n{done.stderr}")
         return done.stdout
 
@@ -145,3 +163,4 @@ class Home:
                 pass
         until(lambda: not self.processes(), "the end of what a test left")
         self.temporary.cleanup()
+        self.ports.close()
