@@ -139,8 +139,11 @@ Batch Clients::fresh(size_t count) {
 Batch Clients::conflict() {
   Batch batch;
   batch.conflicts = true;
-  batch.ids.push_back(world_.witness().id_at(Offset(random_.below(world_.witness().end().value))));
-  batch.records.push_back(raw(batch.ids.back()));
+  const Offset offset(random_.below(world_.witness().end().value));
+  batch.ids.push_back(world_.witness().id_at(offset));
+  do {
+    batch.records.assign({raw(batch.ids.back())});
+  } while (batch.records.front() == world_.witness().record_at(offset));  // A body may be a byte.
   return batch;
 }
 

@@ -17,7 +17,7 @@ struct Weather {
   uint32_t late_ppm = 0;       ///< Takes up to `late` instead of up to `delay`, and keeps no order.
   uint32_t late_bulk_ppm = 0;  ///< The same for what travels apart from the stream.
   Duration delay = std::chrono::milliseconds(1);
-  Duration late = std::chrono::milliseconds(1);
+  Duration late = std::chrono::milliseconds(1);  ///< At least `delay`.
 };
 
 /// A network that loses, doubles, delays and now and then reorders, and has cut links in either

@@ -1,5 +1,6 @@
 #include "sim/plan.h"
 
+#include <algorithm>
 #include <iterator>
 
 namespace ledger::sim {
@@ -180,6 +181,7 @@ Plan draw_plan(Random& random) {
   constexpr Draw draws[] = {anything, anything,  anything, hasty,   duel,
                             echo,     returning, stranded, stutter, dismissal};
   Plan plan = draws[random.below(std::size(draws))](random);
+  plan.weather.late = std::max(plan.weather.late, plan.weather.delay);  // They are drawn apart.
   plan.settings.election_timeout = 300ms;
   plan.settings.heartbeat = 60ms;
   plan.settings.catch_up_round = 10s;

@@ -39,7 +39,10 @@ class Random {
     return next() % end;
   }
   /// One of first to last.
-  uint64_t between(uint64_t first, uint64_t last) { return first + below(last - first + 1); }
+  uint64_t between(uint64_t first, uint64_t last) {
+    assert(first <= last);
+    return first + below(last - first + 1);
+  }
   Duration between(Duration shortest, Duration longest) {
     return Duration(static_cast<int64_t>(
         between(static_cast<uint64_t>(shortest.count()), static_cast<uint64_t>(longest.count()))));
