@@ -29,7 +29,8 @@ class Intake {
   /// it was answered before, by `take`; here with `too_large` or `busy`.
   void add(rpc::Proposal proposal, rpc::Reply<rpc::Outcome> reply);
 
-  bool waiting() const { return !waiting_.empty(); }
+  /// Proposals.
+  size_t waiting() const { return waiting_.size(); }
   uint64_t waiting_bytes() const { return waiting_bytes_; }
   bool in_flight() const { return !parts_.empty(); }
 

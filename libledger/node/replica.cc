@@ -14,6 +14,11 @@ namespace {
 /// So many submissions may wait for our disk: one that is being written and one that is queued.
 /// What comes meanwhile is merged, which is what makes a busy node fast.
 constexpr size_t submissions_max = 2;
+/// Fewer proposals than are under way wait for more, or for those to be committed, for so long at
+/// most: a submission costs every member a sync and two messages, whatever is in it.
+constexpr Duration hesitation_max = std::chrono::milliseconds(1);
+/// So much is worth a submission however few asked for it.
+constexpr uint64_t worth_submitting_bytes = 64 << 10;
 /// Payload of one submission: one write and one sync, as large as still gains.
 constexpr size_t submission_bytes_max = entry_bytes_max;
 /// Payload read at once to be applied; bounds how long a turn takes during recovery.
@@ -180,6 +185,7 @@ Result<Instant> Replica::turn(Now now) {
       wake = std::min(wake, *idle_since_ + idle_after);
     }
   }
+  if (hesitates_since_) wake = std::min(wake, *hesitates_since_ + hesitation_max);
   if (const std::optional<Instant> deadline = readers_.next_deadline()) {
     wake = std::min(wake, *deadline);
   }
@@ -228,7 +234,6 @@ Result<void> Replica::act(Now now, raft::Update update) {
 /// Tells the engine what of its orders is on disk. It looks at the log's state instead of counting
 /// writes, since an order that names what a pull has brought already writes nothing.
 Result<void> Replica::acknowledge(Now now) {
-  std::erase_if(submissions_, [&](Index last) { return last <= log_.synced_index(); });
   const Index synced = planted(Mistake::synced_too_far) ? log_.last_index() : log_.synced_index();
   const Index durable = std::min(synced, engine_end_);
   if (durable <= acknowledged_) return {};
@@ -291,10 +296,32 @@ void Replica::follow(const raft::Update& update) {
   changes_.deposed(elsewhere);
 }
 
+/// Whether our disk is to get what waits. Like Nagle's algorithm (RFC 896), it lets a small batch
+/// grow while another is under way; `hesitates_since_` is set where it does.
+bool Replica::worth_submitting(Now now, std::optional<Instant> hesitated_since) {
+  const Index synced = log_.synced_index();
+  size_t for_our_disk = 0;
+  size_t under_way = 0;
+  std::erase_if(submissions_, [&](const Submission& submission) {
+    if (submission.last > synced) ++for_our_disk;
+    if (submission.last > committed_) under_way += submission.proposals;
+    return submission.last <= std::min(synced, committed_);
+  });
+  if (for_our_disk >= submissions_max) return false;
+  if (intake_.waiting() >= under_way) return true;
+  if (intake_.waiting_bytes() >= worth_submitting_bytes) return true;
+  const Instant since = hesitated_since.value_or(now.instant);
+  if (now.instant - since >= hesitation_max) return true;
+  hesitates_since_ = since;
+  return false;
+}
+
 Result<void> Replica::submit(Now now) {
-  if (!intake_.waiting() || submissions_.size() >= submissions_max || !may_write()) return {};
+  const std::optional<Instant> hesitated_since = std::exchange(hesitates_since_, std::nullopt);
+  if (!intake_.waiting() || !may_write()) return {};
   // While another is taking over nothing is taken: what waits is answered by what comes of it.
   if (transferee_ != MemberId() && !planted(Mistake::taken_while_transferring)) return {};
+  if (!worth_submitting(now, hesitated_since)) return {};
   if (const Result<void> room = log_.reserve(2 * entry_bytes_max); !room) {
     const Error error = room.error().code == Code::no_space ? full(room.error()) : room.error();
     if (planted(Mistake::full_disk_said_unwritten)) intake_.fail_all({error}, {error});
@@ -312,6 +339,7 @@ Result<void> Replica::submit(Now now) {
                                             : std::max(now.wall, Time{log_.last_recorded().ns + 1}),
                             .term = term_,
                             .rules = book::rules_newest};
+  const size_t waited = intake_.waiting();
   std::vector<Entry> entries = TRY(intake_.take(place, submission_bytes_max));
   if (entries.empty()) return {};
   raft::Update update = TRY(engine_->step(now.instant, raft::Proposed{std::move(entries)}));
@@ -321,7 +349,7 @@ Result<void> Replica::submit(Now now) {
     return act(now, std::move(update));
   }
   TRY(act(now, std::move(update)));
-  submissions_.push_back(log_.last_index());
+  submissions_.push_back({log_.last_index(), waited - intake_.waiting()});
   return {};
 }
 

@@ -74,10 +74,11 @@ class Replica {
   /// it has it.
   void hand_over() { handing_over_ = true; }
   /// Whether a write that was taken is not answered yet.
-  bool writing() const { return intake_.waiting() || intake_.in_flight(); }
+  bool writing() const { return intake_.waiting() > 0 || intake_.in_flight(); }
 
-  /// Does what waits: elections, one submission of all proposals that came together, a slice of
-  /// what may be applied, answers. Returns when it must be called again if nothing comes in.
+  /// Does what waits: elections, one submission of all proposals that came together (for up to a
+  /// millisecond of fewer than are under way, so that batches grow with the load), a slice of what
+  /// may be applied, answers. Returns when it must be called again if nothing comes in.
   Result<Instant> turn(Now now);
 
   /// Messages for others, in order; taken out.
@@ -118,6 +119,7 @@ class Replica {
   Result<void> append(std::vector<Entry> entries);
   Result<void> acknowledge(Now now);
   Error full(const Error& no_space) const;
+  bool worth_submitting(Now now, std::optional<Instant> hesitated_since);
   Result<void> submit(Now now);
   Result<void> change(Now now);
   Result<void> ask_reads(Now now);
@@ -170,8 +172,13 @@ class Replica {
   std::set<MemberId> gone_;
   std::map<book::Code, uint64_t> refused_;
   bool handing_over_ = false;
-  /// Last index of each submission that is not on our disk yet.
-  std::vector<Index> submissions_;
+  /// What we wrote as a leader, until it is on our disk and committed.
+  struct Submission {
+    Index last;
+    size_t proposals = 0;
+  };
+  std::vector<Submission> submissions_;
+  std::optional<Instant> hesitates_since_;  ///< What waits could be submitted since then.
 };
 
 }  // namespace ledger::node

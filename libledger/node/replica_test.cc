@@ -211,6 +211,47 @@ TEST_CASE("proposals that come while the disk is busy are merged into one entry"
   for (size_t i = 0; i < heard.size(); ++i) CHECK(heard[i].outcome().offsets.front() == Offset(i));
 }
 
+TEST_CASE("fewer proposals than are under way wait for more, and not for long") {
+  Single node;
+  std::vector<Heard> heard(4);
+  for (uint64_t i = 0; i < 2; ++i) {
+    node.replica->propose(raw({{i + 1, "early"}}), heard[i].reply());
+  }
+  node.turn();
+  const Index early = node.log->last_index();
+  const std::string large(64 << 10, 'x');
+  SUBCASE("until those are committed") {
+    node.replica->propose(raw({{3, "late"}}), heard[2].reply());
+    node.turn();
+    CHECK(node.log->last_index() == early);
+    node.drain();
+  }
+  SUBCASE("or for a millisecond") {
+    node.replica->propose(raw({{3, "late"}}), heard[2].reply());
+    CHECK(node.replica->turn(node.now()).value() == node.clock.now() + 1ms);
+    node.clock.advance(999us);
+    node.turn();
+    CHECK(node.log->last_index() == early);
+    node.clock.advance(1us);
+  }
+  SUBCASE("or until as many wait") {
+    node.replica->propose(raw({{3, "late"}}), heard[2].reply());
+    node.turn();
+    CHECK(node.log->last_index() == early);
+    node.replica->propose(raw({{4, "late"}}), heard[3].reply());
+  }
+  SUBCASE("or what waits is large") {
+    node.replica->propose(raw({{3, large.c_str()}}), heard[2].reply());
+  }
+  node.turn();
+  CHECK(node.log->last_index() == early + 1);
+  node.settle();
+  for (uint64_t i = 0; i < node.replica->history().end().value; ++i) {
+    CHECK(heard.at(i).outcome().offsets.front() == Offset(i));
+  }
+  CHECK(node.replica->history().end() >= Offset(3));
+}
+
 TEST_CASE("what waits for a slow disk is bounded: the rest is refused, and nothing is lost") {
   Single node;
   const std::string body(1 << 19, 'x');
