@@ -14,6 +14,10 @@ namespace {
 
 /// More than this waiting is refused: an unbounded queue only hides that we are too slow.
 constexpr uint64_t waiting_bytes_max = 64 << 20;
+/// Proposals are merged into entries of so much payload; only a larger proposal makes a larger one.
+/// An entry is sent, applied and read back at one go: larger ones win nothing, and hold up what
+/// else a member has to do, most of all one that catches up beside others.
+constexpr size_t merged_bytes_max = 64 << 10;
 /// So many ids are fetched into the cache together, before the first is looked up.
 constexpr size_t prefetch_ids = 32;
 
@@ -28,9 +32,9 @@ class Intake::EntryMaker {
   Offset next() const { return next_ + count_; }
   size_t bytes() const { return closed_bytes_ + payload_.size(); }
 
-  /// Begins another entry if `bytes` more do not fit into this one.
+  /// Begins another entry if `bytes` more are too many for this one.
   void make_room(size_t bytes) {
-    if (payload_.size() + bytes > entry_bytes_max) close();
+    if (payload_.size() + bytes > merged_bytes_max) close();
   }
 
   /// Appends `count` records, sizes first, that fit.

@@ -211,6 +211,26 @@ TEST_CASE("proposals that come while the disk is busy are merged into one entry"
   for (size_t i = 0; i < heard.size(); ++i) CHECK(heard[i].outcome().offsets.front() == Offset(i));
 }
 
+TEST_CASE("proposals are merged into entries of up to 64 KiB; a larger one is an entry whole") {
+  Single node;
+  const std::string part(25 << 10, 'x');
+  const std::string large(100 << 10, 'x');
+  std::vector<Heard> heard(4);
+  const Index before = node.log->last_index();
+  node.replica->propose(raw({{1, part.c_str()}}), heard[0].reply());
+  node.replica->propose(raw({{2, part.c_str()}}), heard[1].reply());
+  node.replica->propose(raw({{3, part.c_str()}, {4, large.c_str()}}), heard[2].reply());
+  node.replica->propose(raw({{5, "small"}}), heard[3].reply());
+  node.settle();
+  CHECK(node.log->last_index() == before + 3);
+  const std::vector<Entry> entries =
+      node.log->read(before + 1, before + 4, entry_bytes_max).value();
+  REQUIRE(entries.size() == 3);
+  CHECK(entries[0].record_count == 2);
+  CHECK(entries[1].record_count == 2);
+  CHECK(entries[2].record_count == 1);
+}
+
 TEST_CASE("fewer proposals than are under way wait for more, and not for long") {
   Single node;
   std::vector<Heard> heard(4);
