@@ -206,6 +206,9 @@ void catch_up(const std::string& program) {
       "calls, load {:.1f})\n",
       meanwhile.p99_us, quietly.p99_us, meanwhile.p99_us / quietly.p99_us, meanwhile.calls,
       quietly.calls, load_average());
+  fmt::print("  p99 of a usual second      {:10.0f} us     {:.0f} us without, ratio {:.2f}\n",
+             meanwhile.usual_p99_us, quietly.usual_p99_us,
+             meanwhile.usual_p99_us / quietly.usual_p99_us);
   fmt::print("  p50 of the leader          {:10.0f} us     {:.0f} us without\n", meanwhile.p50_us,
              quietly.p50_us);
 }

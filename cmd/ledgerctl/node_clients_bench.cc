@@ -54,12 +54,21 @@ logpb::v1::AppendRequest request(Records& records, uint32_t count) {
   return request;
 }
 
-Felt felt(std::vector<double> latencies_us, double seconds) {
-  std::ranges::sort(latencies_us);
-  const auto at = [&](size_t percent) {
-    return latencies_us.at((latencies_us.size() - 1) * percent / 100);
-  };
-  return {latencies_us.size(), static_cast<double>(latencies_us.size()) / seconds, at(50), at(99)};
+double at_percent(std::vector<double> values, size_t percent) {
+  std::ranges::sort(values);
+  return values.at((values.size() - 1) * percent / 100);
+}
+
+/// Latencies in the order of the answers.
+Felt felt(const std::vector<double>& latencies_us, double seconds) {
+  std::vector<double> p99s;
+  for (size_t i = 0; i == 0 || i + Felt::in_a_row <= latencies_us.size(); i += Felt::in_a_row) {
+    const auto begin = latencies_us.begin() + static_cast<ptrdiff_t>(i);
+    const size_t count = std::min(Felt::in_a_row, latencies_us.size() - i);
+    p99s.push_back(at_percent({begin, begin + static_cast<ptrdiff_t>(count)}, 99));
+  }
+  return {latencies_us.size(), static_cast<double>(latencies_us.size()) / seconds,
+          at_percent(latencies_us, 50), at_percent(latencies_us, 99), at_percent(p99s, 50)};
 }
 
 /// A unary call of one record.
@@ -212,7 +221,7 @@ Felt Connection::append_unary(int callers, int calls) {
   finished.wait(lock, [&] { return done == calls; });
   const double took = seconds_since(start);
   if (failed > 0) give_up("a unary append failed: " + why);
-  return felt(std::move(latencies_us), took);
+  return felt(latencies_us, took);
 }
 
 Felt Connection::append_each(int callers, int calls) {
@@ -225,7 +234,7 @@ Felt Connection::append_each(int callers, int calls) {
   for (const auto& caller : all) caller->start(*stub_->log);
   std::vector<double> latencies_us;
   for (const auto& caller : all) std::ranges::copy(caller->end(), std::back_inserter(latencies_us));
-  return felt(std::move(latencies_us), seconds_since(start));
+  return felt(latencies_us, seconds_since(start));
 }
 
 double Connection::read_stream() {

@@ -24,6 +24,10 @@ struct Felt {
   double rate = 0;  ///< A second.
   double p50_us = 0;
   double p99_us = 0;
+  /// The median of the p99s of so many calls in a row: a machine that stops for 50 ms once stays
+  /// out.
+  double usual_p99_us = 0;
+  static constexpr size_t in_a_row = 250;
 };
 
 /// A connection to one node. Whatever fails ends the process.
