@@ -66,6 +66,32 @@ std::pair<double, double> probe_disk(const std::string& directory) {
   return {large, small};
 }
 
+/// How long it takes to wake a thread that waits on another processor, in us. The write of one
+/// caller is some ten of them and two syncs, one after the other.
+double probe_wake() {
+  constexpr int rounds = 2000;
+  int there[2], back[2];
+  if (pipe(there) != 0 || pipe(back) != 0) give_up("there are no pipes");
+  const auto pass = [](int from, int to, int processor) {
+    cpu_set_t processors;
+    CPU_ZERO(&processors);
+    CPU_SET(processor, &processors);
+    sched_setaffinity(0, sizeof processors, &processors);
+    char byte = 0;
+    for (int i = 0; i < rounds; ++i) {
+      if (write(to, &byte, 1) != 1 || read(from, &byte, 1) != 1) give_up("a pipe broke");
+    }
+  };
+  const Clock::time_point start = Clock::now();
+  std::thread one(pass, there[0], back[1], 0);
+  std::thread other(pass, back[0], there[1], 1);
+  one.join();
+  other.join();
+  const double took = seconds_since(start);
+  for (const int end : {there[0], there[1], back[0], back[1]}) close(end);
+  return took / rounds * 1e6;
+}
+
 /// Waits until the cluster has one.
 std::string leader_of(const cli::Throwaway& cluster) {
   auto client = rpc::Client::create({.endpoints = cluster.endpoints(),
@@ -94,6 +120,7 @@ void run(const std::string& program, size_t nodes) {
   fmt::print("{} node{}\n", nodes, nodes == 1 ? "" : "s");
   fmt::print("  disk probe                 {:10.0f} MB/s at 1 MiB, {:.0f} syncs/s at 4 KiB\n",
              disk_mb, disk_syncs);
+  fmt::print("  thread probe               {:10.1f} us a wake\n", probe_wake());
   fmt::print("  idle node                  {:10.1f} MB RSS\n", cluster.rss_mb());
 
   // All processes: the nodes, and this one, which is the clients.
