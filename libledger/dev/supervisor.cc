@@ -186,7 +186,6 @@ void Supervisor::turn() {
   add_readers();
   show_logs();
   rotate_logs();
-  save();
 }
 
 void Supervisor::take_signals() {
