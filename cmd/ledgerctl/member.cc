@@ -168,12 +168,13 @@ auto unconfirmed(const std::string& what) {
 }
 
 /// The endpoint of a command about the node that is asked.
-Result<std::string> only_endpoint(const Context& context, std::string_view whom) {
+Result<std::string> only_endpoint(const Context& context, std::string_view whom,
+                                  std::string hint = "give its endpoint alone with -e") {
   const std::vector<Endpoint>& endpoints = context.settings.endpoints;
   if (endpoints.size() == 1) return endpoints[0].text();
   return fail(Code::ambiguous_target,
               fmt::format("{} endpoints are given: which of them is {}?", endpoints.size(), whom),
-              "name it, or give its endpoint alone with -e");
+              std::move(hint));
 }
 
 /// The subject's row: as it is now, where it is still a member.
@@ -253,7 +254,8 @@ Outcome leave(Context& context) {
   std::string whom = change.name;
   std::string endpoint;
   if (whom.empty()) {
-    endpoint = TRY(only_endpoint(context, "the one that leaves"));
+    endpoint = TRY(only_endpoint(context, "the one that leaves",
+                                 "name it, or give its endpoint alone with -e"));
     whom = "the node at " + endpoint;
   }
   if (!context.args.has("--yes")) {
