@@ -89,8 +89,9 @@ class PostgresServer {
   /// What psql would print, unaligned.
   std::string sql(const std::string& text) const {
     PGconn* connection = PQconnectdb(uri().c_str());
-    PQexec(connection,
-           "SET client_min_messages = warning; SET search_path = ledger; SET TIME ZONE 'UTC'");
+    PQclear(PQexec(connection,
+                   "SET client_min_messages = warning; SET search_path = ledger; "
+                   "SET TIME ZONE 'UTC'"));
     PGresult* result = PQexec(connection, text.c_str());
     std::string out;
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
