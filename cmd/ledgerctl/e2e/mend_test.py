@@ -64,6 +64,10 @@ def repairs(member):
                     if line.startswith("ledger_repairs_total ")).split()[1])
 
 
+def indexes(member):
+    return sorted(pathlib.Path(member.directory, "segments").glob("*.idx"))
+
+
 def until(condition, what):
     """Waits for what must come; a test that waits for ever says for what."""
     end = time.monotonic() + PATIENCE_S
@@ -105,8 +109,9 @@ def at_rest(cluster, rng):
     damage(one, "the newest segment is gone", lambda m: segments(m)[-1].unlink())
     damage(one, "all segments are gone", lambda m: [path.unlink() for path in segments(m)])
     damage(one, "one copy of the vote", lambda m: flip(os.path.join(m.directory, "vote.a"), 30), 0)
-    damage(one, "an index", lambda m: flip(
-        sorted(pathlib.Path(m.directory, "segments").glob("*.idx"))[0], 60), 0)
+    # The disk thread writes them when there is nothing else to do.
+    until(lambda: indexes(one), "an index")
+    damage(one, "an index", lambda m: flip(indexes(m)[0], 60), 0)
     damage(cluster.leader(), "a sealed segment of the leader is gone",
            lambda m: segments(m)[0].unlink())
 
