@@ -34,7 +34,9 @@ bool Operator::may_lose(const Machine& machine) {
   if (world_.ordeal().change_every != Duration() && mourns()) return false;
   const raft::Configuration& configuration = leader->replica->configuration();
   if (!leader->replica->members({}).settled) return false;
-  if (!configuration.is_voter(machine.id)) return configuration.find(machine.id) != nullptr;
+  if (configuration.find(machine.id) == nullptr) return false;
+  // A standby votes in the next moment, since its leader may have decided so by now.
+  const size_t voters = configuration.voters() + (configuration.is_voter(machine.id) ? 0 : 1);
   size_t lost = 1;
   for (const raft::Member& member : configuration.members) {
     const Machine* other = world_.find(member.id);
@@ -42,7 +44,7 @@ bool Operator::may_lose(const Machine& machine) {
     const bool gone = other == nullptr || other->fate != Machine::Fate::alive || other->damaged;
     if (gone && other != &machine) ++lost;
   }
-  return lost * 2 < configuration.voters();
+  return lost * 2 < voters;
 }
 
 bool Operator::settled() {

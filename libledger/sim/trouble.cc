@@ -266,9 +266,14 @@ bool Trouble::flip(Machine& machine, const std::string& path, size_t first, size
 }
 
 /// Whether each entry that damaged members lost is committed, and there once more, with a member:
-/// who has left may have it and won't be asked. Who is alone does not even start.
+/// who has left may have it and won't be asked. Who is alone does not even start. A member that
+/// never comes back is missed where a damaged one needs a leader's word.
 bool Trouble::survivable(const raft::Configuration& members) {
   if (members.members.size() <= 1) return false;
+  for (const raft::Member& member : members.members) {
+    const Machine* machine = world_.find(member.id);
+    if (machine == nullptr || machine->fate != Machine::Fate::alive) return false;
+  }
   for (Machine& machine : world_.machines()) {
     if (!machine.damaged || machine.fate != Machine::Fate::alive) continue;
     const Result<log::Remains> remains = log::Remains::look(machine.disk);
